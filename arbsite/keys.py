@@ -1,0 +1,37 @@
+"""Names that are pure functions of content: replaying the same input gives the same keys.
+
+Window, intent and leg ids come from venue facts (checksum, venue timestamp, slot),
+never from a counter of ours, so a restart inside a window cannot name it anew.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+NAMESPACE = uuid.UUID("6d1f3c5e-4f0b-5d43-9a52-0f8e6f3b7a11")
+
+
+def _key(*parts: object) -> uuid.UUID:
+    return uuid.uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
+
+
+def window_id(
+    symbol: str, pool: str, direction: str, checksum: int, venue_at_ns: int, slot: int
+) -> uuid.UUID:
+    """Name a window by the frame and slot that opened it."""
+    return _key("window", symbol, pool, direction, checksum, venue_at_ns, slot)
+
+
+def intent_key(window: uuid.UUID, ordinal: int) -> uuid.UUID:
+    """Name the n-th intent of a window (n counts from 0)."""
+    return _key("intent", window, ordinal)
+
+
+def leg_id(intent: uuid.UUID, leg: str, seq: int) -> uuid.UUID:
+    """Name one attempt of a leg; also the Kraken `cl_ord_id` of that attempt."""
+    return _key("leg", intent, leg, seq)
+
+
+def content_hash_uuid(*parts: object) -> uuid.UUID:
+    """Name anything else by content (incidents, commands, snapshots)."""
+    return _key("content", *parts)

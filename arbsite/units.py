@@ -1,0 +1,77 @@
+"""Crossing between integers and decimals, always with the rounding in the name.
+
+Inside the core, prices are integer ticks (10^-price_precision), book quantities integer
+lots (10^-qty_precision), chain amounts integer base units ("raw"). PnL, limits, API and
+database use `Decimal`. Float is for statistics and for the size search only.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
+
+# u128 products have 78 digits; the default 28 would silently round them.
+EXACT = Context(prec=120)
+
+
+def pow10(exponent: int) -> int:
+    """10^exponent as an int; exponent must be >= 0."""
+    if exponent < 0:
+        raise ValueError("exponent must be >= 0")
+    return int(10**exponent)
+
+
+def decimal_from_int(value: int, precision: int) -> Decimal:
+    """value · 10^-precision, exact; keeps exactly `precision` decimals."""
+    return Decimal(value).scaleb(-precision, context=EXACT)
+
+
+def text_from_int(value: int, precision: int) -> str:
+    """Fixed-point text with exactly `precision` decimals, never an exponent."""
+    return format(decimal_from_int(value, precision), "f")
+
+
+def int_from_decimal_floor(value: Decimal, precision: int) -> int:
+    """floor(value · 10^precision)."""
+    with localcontext(EXACT):
+        scaled = value.scaleb(precision).to_integral_value(rounding=ROUND_FLOOR)
+    return int(scaled)
+
+
+def int_from_decimal_ceil(value: Decimal, precision: int) -> int:
+    """ceil(value · 10^precision)."""
+    with localcontext(EXACT):
+        scaled = value.scaleb(precision).to_integral_value(rounding=ROUND_CEILING)
+    return int(scaled)
+
+
+def int_from_decimal_exact(value: Decimal, precision: int) -> int:
+    """value · 10^precision; raises ValueError when it is not a whole number."""
+    with localcontext(EXACT):
+        scaled = value.scaleb(precision)
+        if scaled != scaled.to_integral_value():
+            raise ValueError(f"{value} has more than {precision} decimals")
+    return int(scaled)
+
+
+def rescale_floor(value: int, from_precision: int, to_precision: int) -> int:
+    """Change the scale of an integer, rounding down when digits are lost."""
+    if to_precision >= from_precision:
+        return value * pow10(to_precision - from_precision)
+    return value // pow10(from_precision - to_precision)
+
+
+def rescale_ceil(value: int, from_precision: int, to_precision: int) -> int:
+    """Change the scale of an integer, rounding up when digits are lost."""
+    return -rescale_floor(-value, from_precision, to_precision)
+
+
+def quantize_floor(value: Decimal, places: int) -> Decimal:
+    """Round towards minus infinity at `places` decimals."""
+    with localcontext(EXACT):
+        return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_FLOOR)
+
+
+def quantize_ceil(value: Decimal, places: int) -> Decimal:
+    """Round towards plus infinity at `places` decimals."""
+    with localcontext(EXACT):
+        return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_CEILING)

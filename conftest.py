@@ -1,0 +1,21 @@
+"""Fixtures every test may use: where the shared golden data lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The golden data beside the checkout; absent for an outside user, never in CI."""
+    path = Path(os.environ.get("SPREADLINE_SHARED_DATA", SHARED_DATA))
+    if not path.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"golden data expected at {path} in CI")
+        pytest.skip(f"golden data not found at {path}; set SPREADLINE_SHARED_DATA")
+    return path
