@@ -1,0 +1,343 @@
+"""The records that pass between the pure engine and the world: settings in, intents out.
+
+Pure data (no Django, no I/O): the engine builds an `Intent`, the store makes it durable,
+the executor carries it out, the API shows it. Money is `Decimal` USD at the decision's
+marks unless the name says otherwise; sizes are integer lots and raw base units.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from arbsite.events import Mode
+from feeds.market.events import MarketEvent
+from feeds.market.spec import Direction, MarketSpec
+
+LegOrder = Literal["concurrent", "dex_first", "cex_first"]
+
+
+class AssetSettings(msgspec.Struct, frozen=True):
+    """One asset's configuration in force (a version of `trading.AssetConfig`)."""
+
+    asset: str
+    version: int
+    enabled: bool = True
+    mode: Mode = "observe"
+    leg_order: Literal["auto", "concurrent", "dex_first", "cex_first"] = "auto"
+    min_edge_bps: Decimal = Decimal("2")
+    min_profit_usd: Decimal = Decimal("0.05")
+    haircut_bps: Decimal = Decimal("1")
+    slippage_cap_bps: Decimal = Decimal("30")
+    max_notional_usd: Decimal = Decimal("5000")
+    cex_depth_cap: Decimal = Decimal("0.9")
+    dex_impact_cap_bps: Decimal = Decimal("100")
+    daily_notional_cap_usd: Decimal = Decimal("1000000")
+    daily_loss_cap_usd: Decimal = Decimal("500")
+    daily_trades_cap: int = 2000
+    max_frame_age_ms: int = 1500
+    max_slot_lag: int = 2
+    cooldown_ms: int = 0
+    intents_per_window: int = 1
+    cu_price_micro_lamports: int = 100_000
+    tip_lamports: int = 0
+    order_deadline_ms: int = 1000
+    max_hedges: int = 3
+    max_naked_usd: Decimal = Decimal("5000")
+    max_naked_s: int = 120
+    inventory_band_pct: Decimal = Decimal("40")
+
+
+class PnlTerms(msgspec.Struct, frozen=True):
+    """Predicted PnL, term by term (domain §3), in USD at the decision's marks.
+
+    Costs are positive numbers that are subtracted. `expected` is what every error metric
+    compares with realised; `decision_value` is what gates and thresholds use.
+    """
+
+    sell_proceeds: Decimal
+    buy_cost: Decimal
+    cex_fee: Decimal
+    chain_fee: Decimal
+    failure_cost: Decimal
+    expected: Decimal
+    haircut: Decimal
+    basis_cost: Decimal
+    inventory_cost: Decimal
+    leg_risk: Decimal
+    decision_value: Decimal
+
+
+class OrderVerdict(msgspec.Struct, frozen=True):
+    """Why the legs go out in this order: the policy's inputs and its answer (domain §4)."""
+
+    order: LegOrder
+    p_land: float
+    p_land_lower: float
+    unwind_bps: float
+    drift_bps: float
+    fail_fee_bps: float
+    ev_concurrent_bps: float
+    ev_dex_first_bps: float
+    ev_cex_first_bps: float
+    forced_by_config: bool
+
+
+class DecisionAges(msgspec.Struct, frozen=True):
+    """How old each input was when the decision was made, ms (slot lag in slots)."""
+
+    frame_ms: float
+    book_ms: float
+    pool_ms: float
+    slot_lag: int
+    mark_ms: float
+    balances_ms: float
+    fees_ms: float
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A keyed decision to trade one size on both venues.
+
+    The base quantity is fixed on both legs: exact-out with max-in when buying on the DEX,
+    exact-in with min-out when selling. `cex_limit_ticks` and `dex_threshold_raw` spend one
+    edge budget: any pair of fills inside both limits keeps PnL ≥ `min_pnl_usd` less fees.
+    """
+
+    intent_key: UUID
+    window_id: UUID
+    ordinal: int
+    asset: str
+    direction: Direction
+    mode: Mode
+    spec: MarketSpec
+    qty_lots: int
+    base_raw: int
+    cex_side: Literal["buy", "sell"]
+    cex_limit_ticks: int
+    cex_expected_ticks: int
+    dex_a_to_b: bool
+    dex_exact_in: bool
+    dex_expected_quote_raw: int
+    dex_threshold_raw: int
+    tick_array_starts: tuple[int, ...]
+    verdict: OrderVerdict
+    pnl: PnlTerms
+    notional_usd: Decimal
+    min_pnl_usd: Decimal
+    limited_by: str
+    gross_bps: float
+    net_bps: float
+    marks_usd: dict[str, Decimal]
+    ages: DecisionAges
+    book_checksum: int
+    book_venue_at_ns: int
+    pool_slot: int
+    detect_ns: int
+    decided_ns: int
+    config_version: int
+    control_version: int
+    cu_price_micro_lamports: int
+    tip_lamports: int
+    order_deadline_ms: int
+
+
+class WindowRow(msgspec.Struct, frozen=True):
+    """A window as stored: whole rows, `version` grows with every change, last wins."""
+
+    window_id: UUID
+    version: int
+    asset: str
+    direction: Direction
+    opened_at_ns: int
+    first_slot: int
+    last_slot: int
+    peak_value_usd: Decimal
+    value_seconds_usd: Decimal
+    best_pnl_usd: Decimal
+    best_size_usd: Decimal
+    gross_bps: float
+    net_bps: float
+    limited_by: str
+    intents: int
+    is_eligible: bool
+    blocked_by: str
+    closed_at_ns: int | None = None
+    close_cause: str = ""
+
+
+# ---- inputs of Engine.handle beside MarketEvent -------------------------------------
+
+
+class SettingsApplied(msgspec.Struct, frozen=True, tag="settings_applied"):
+    """A configuration version is in force from now on."""
+
+    settings: AssetSettings
+    at_ns: int
+
+
+class ModeApplied(msgspec.Struct, frozen=True, tag="mode_applied"):
+    """The Control row of a scope ("*" or an asset) as last read from the database."""
+
+    scope: str
+    mode: Mode
+    version: int
+    command_id: str
+    rule: str
+    text: str
+    at_ns: int
+
+
+class HoldingsKnown(msgspec.Struct, frozen=True, tag="holdings_known"):
+    """Available balances: Kraken by asset (whole units), chain by asset name (raw)."""
+
+    kraken: dict[str, Decimal]
+    solana_raw: dict[str, int]
+    at_ns: int
+
+
+class FeesKnown(msgspec.Struct, frozen=True, tag="fees_known"):
+    """Taker fee per Kraken symbol as a fraction, and the base fee of a signature."""
+
+    taker: dict[str, Decimal]
+    base_fee_lamports: int
+    at_ns: int
+
+
+class VenuesReady(msgspec.Struct, frozen=True, tag="venues_ready"):
+    """Whether each trading client can send right now."""
+
+    kraken: bool
+    solana: bool
+    at_ns: int
+
+
+class WindowsRestored(msgspec.Struct, frozen=True, tag="windows_restored"):
+    """Open windows and open trades found in the database at start.
+
+    A restart inside a window must neither rename nor re-fire it.
+    """
+
+    windows: tuple[WindowRow, ...]
+    busy_assets: tuple[str, ...]
+    at_ns: int
+
+
+class IntentRefused(msgspec.Struct, frozen=True, tag="intent_refused"):
+    """The store or executor refused before anything was sent; reservations are free again."""
+
+    intent_key: UUID
+    asset: str
+    reason: str
+    at_ns: int
+
+
+class TradeProgressed(msgspec.Struct, frozen=True, tag="trade_progressed"):
+    """A leg of an open trade changed. `landed_slot`/`cex_fill_ns` feed the projection:
+    the asset stays blocked until a frame later than the fill and a slot at or after the
+    landing contain it.
+    """
+
+    intent_key: UUID
+    asset: str
+    cex_state: str
+    dex_state: str
+    cex_fill_ns: int | None
+    landed_slot: int | None
+    at_ns: int
+
+
+class TradeClosed(msgspec.Struct, frozen=True, tag="trade_closed"):
+    """A trade reached closed or operator; feeds posteriors, cool-down and the day's caps."""
+
+    intent_key: UUID
+    asset: str
+    outcome: Literal["both", "partial", "missed", "hedged", "operator", "stale"]
+    realised_usd: Decimal
+    dex_landed: bool | None
+    cex_filled_ratio: float | None
+    cex_fill_ns: int | None
+    landed_slot: int | None
+    at_ns: int
+
+
+class DayUsage(msgspec.Struct, frozen=True, tag="day_usage"):
+    """RiskDay counters of one asset as last read (UTC day): used plus reserved."""
+
+    asset: str
+    notional_usd: Decimal
+    loss_usd: Decimal
+    trades: int
+    at_ns: int
+
+
+class TimerFired(msgspec.Struct, frozen=True, tag="timer_fired"):
+    """The host's 100 ms heartbeat: ages grow even when nothing arrives."""
+
+    at_ns: int
+
+
+EngineInput = (
+    MarketEvent
+    | SettingsApplied
+    | ModeApplied
+    | HoldingsKnown
+    | FeesKnown
+    | VenuesReady
+    | WindowsRestored
+    | IntentRefused
+    | TradeProgressed
+    | TradeClosed
+    | DayUsage
+    | TimerFired
+)
+
+# ---- effects ------------------------------------------------------------------------
+
+
+class Execute(msgspec.Struct, frozen=True, tag="execute"):
+    """Carry out (live), book on paper (paper) or only store (observe) this intent."""
+
+    intent: Intent
+
+
+class NoteWindow(msgspec.Struct, frozen=True, tag="note_window"):
+    """A window opened, was decided on, or closed; buffered and bulk-written each second."""
+
+    window: WindowRow
+    decision: Literal["taken", "stored", "refused", "watched"]
+    gate: str
+    gate_value: str
+    gate_limit: str
+
+
+class RequestStop(msgspec.Struct, frozen=True, tag="request_stop"):
+    """Ask the control service for HEDGE-ONLY on a scope: the engine's own trip."""
+
+    scope: str
+    rule: str
+    text: str
+    value: str
+    limit: str
+    at_ns: int
+
+
+class RequestResume(msgspec.Struct, frozen=True, tag="request_resume"):
+    """Staleness alone has been clean for the resume time: lift the engine's own stop."""
+
+    scope: str
+    rule: str
+    at_ns: int
+
+
+class SignalSeen(msgspec.Struct, frozen=True, tag="signal_seen"):
+    """A tick was priced and sized; metrics only (not journaled, not stored)."""
+
+    asset: str
+    recv_ns: int
+    is_opportunity: bool
+
+
+Effect = Execute | NoteWindow | RequestStop | RequestResume | SignalSeen
