@@ -1,0 +1,322 @@
+"""Orca Whirlpool swaps, equal to the deployed program to the last unit and refusal.
+
+Walks the initialised ticks of the arrays a transaction carries and returns the amounts
+together with the whole pool state afterwards. Called by `quote`, the simulator and the
+golden check. Not here: one step's formulas (`steps`), tick <-> price (`ticks`), the
+oracle's fee (`adaptive`), account bytes, slippage limits (those are the transaction's).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
+
+import msgspec
+
+from feeds.market import refusals
+from feeds.market.adaptive import AdaptiveFeeRun, start_run
+from feeds.market.pools import QuoteRefused, Swap, TickArray, Whirlpool
+from feeds.market.refusals import SwapRefused
+from feeds.market.steps import U64_MAX, step_exact_in, step_exact_out
+from feeds.market.ticks import (
+    MAX_SQRT_PRICE,
+    MAX_TICK,
+    MIN_SQRT_PRICE,
+    MIN_TICK,
+    TICKS_PER_ARRAY,
+    array_start_of,
+    sqrt_price_from_tick,
+    tick_from_sqrt_price,
+)
+from feeds.market.token_fee import gross_of_fee, net_of_fee
+
+Arrays = Sequence[TickArray | None]
+"""Arrays in walking order; None is one the chain has and we have not read."""
+
+_PROTOCOL_FEE_DENOMINATOR = 10_000
+_U128_MASK = (1 << 128) - 1
+_index_of = attrgetter("index")
+
+
+def arrays_for_swap(pool: Whirlpool, a_to_b: bool) -> tuple[int, ...]:
+    """Start indices of the arrays a transaction of this direction carries, in order.
+
+    Three, or fewer at an end of the price range. A rising price whose next tick lies
+    beyond the current array begins one array later: the program shifts there as well.
+    """
+    span = TICKS_PER_ARRAY * pool.tick_spacing
+    first = array_start_of(pool.tick_current_index, pool.tick_spacing)
+    if a_to_b:
+        starts = (first, first - span, first - 2 * span)
+    else:
+        if pool.tick_current_index + pool.tick_spacing >= first + span:
+            first += span
+        starts = (first, first + span, first + 2 * span)
+    return tuple(start for start in starts if MIN_TICK - span < start <= MAX_TICK)
+
+
+def loaded_arrays(pool: Whirlpool, a_to_b: bool) -> tuple[TickArray | None, ...]:
+    """The arrays of `arrays_for_swap` as the pool state holds them, None where it does not."""
+    held = {array.start_index: array for array in pool.tick_arrays}
+    return tuple(held.get(start) for start in arrays_for_swap(pool, a_to_b))
+
+
+def carried_arrays(
+    pool: Whirlpool, a_to_b: bool, starts: Collection[int]
+) -> tuple[TickArray | None, ...]:
+    """The arrays the program finds when a transaction carries those of `starts`.
+
+    It takes its own three in order and stops at the first that is not among them.
+    """
+    held = {array.start_index: array for array in pool.tick_arrays}
+    found: list[TickArray | None] = []
+    for start in arrays_for_swap(pool, a_to_b):
+        if start not in starts:
+            break
+        found.append(held.get(start))
+    return tuple(found)
+
+
+def swap(
+    pool: Whirlpool,
+    amount: int,
+    *,
+    exact_in: bool,
+    a_to_b: bool,
+    now_s: int = 0,
+    sqrt_price_limit: int = 0,
+    arrays: Arrays | None = None,
+) -> Swap | QuoteRefused:
+    """Swap `amount` raw units as the program would in a block at `now_s`.
+
+    `amount` is what the user sends (exact in) or receives (exact out), transfer fees
+    included. An exact-in order may be filled in part: compare `amount_in` with `amount`.
+    `arrays` defaults to the direction's three; a walk into one that was not read is
+    refused with "tick_array_missing". Limit 0 is none.
+    """
+    if amount > U64_MAX:
+        return refusals.AMOUNT_RANGE
+    if arrays is None:
+        arrays = loaded_arrays(pool, a_to_b)
+    try:
+        return _swap(pool, amount, exact_in, a_to_b, now_s, sqrt_price_limit, arrays)
+    except SwapRefused as refused:
+        return refused.reason
+
+
+def _swap(
+    pool: Whirlpool,
+    amount: int,
+    exact_in: bool,
+    a_to_b: bool,
+    now_s: int,
+    sqrt_price_limit: int,
+    arrays: Arrays,
+) -> Swap:
+    fee_a, fee_b = pool.transfer_fee_a, pool.transfer_fee_b
+    fee_in, fee_out = (fee_a, fee_b) if a_to_b else (fee_b, fee_a)
+    asked = net_of_fee(amount, fee_in) if exact_in else gross_of_fee(amount, fee_out)
+    if asked > U64_MAX:
+        raise SwapRefused(refusals.TRANSFER_FEE)
+    limit = _checked_limit(pool.sqrt_price, sqrt_price_limit, a_to_b)
+    if asked <= 0:
+        raise SwapRefused(refusals.ZERO_AMOUNT)
+    if not arrays:
+        raise SwapRefused(refusals.ARRAY_SEQUENCE)
+    run = None
+    if pool.oracle is not None:
+        tick = pool.tick_current_index
+        run = start_run(pool.oracle, pool.fee_rate, tick, a_to_b=a_to_b, now_s=now_s)
+    walk = _Walk(pool, asked, exact_in=exact_in, a_to_b=a_to_b)
+    walk.go(arrays, limit, run)
+    if exact_in:
+        spent = asked - walk.remaining
+        amount_in = amount if not walk.remaining else gross_of_fee(spent, fee_in)
+        amount_out = net_of_fee(walk.other, fee_out)
+    else:
+        if walk.remaining and not sqrt_price_limit:
+            raise SwapRefused(refusals.PARTIAL_FILL)
+        amount_in = gross_of_fee(walk.other, fee_in)
+        amount_out = net_of_fee(asked - walk.remaining, fee_out)
+    if amount_in > U64_MAX:
+        raise SwapRefused(refusals.TRANSFER_FEE)
+    return Swap(amount_in, amount_out, walk.fee, walk.crossings, walk.after(run, now_s))
+
+
+def _checked_limit(price: int, limit: int, a_to_b: bool) -> int:
+    if limit == 0:
+        return MIN_SQRT_PRICE if a_to_b else MAX_SQRT_PRICE
+    if not MIN_SQRT_PRICE <= limit <= MAX_SQRT_PRICE:
+        raise SwapRefused(refusals.PRICE_LIMIT_RANGE)
+    if limit > price if a_to_b else limit < price:
+        raise SwapRefused(refusals.PRICE_LIMIT_SIDE)
+    return limit
+
+
+class _Walk:
+    """The moving state of one swap."""
+
+    __slots__ = (
+        "_a_to_b",
+        "_exact_in",
+        "_pool",
+        "crossings",
+        "fee",
+        "growth",
+        "liquidity",
+        "other",
+        "price",
+        "protocol_fee",
+        "remaining",
+        "tick",
+    )
+
+    def __init__(
+        self, pool: Whirlpool, asked: int, *, exact_in: bool, a_to_b: bool
+    ) -> None:
+        self._pool = pool
+        self._exact_in = exact_in
+        self._a_to_b = a_to_b
+        self.remaining = asked
+        self.other = 0
+        self.price = pool.sqrt_price
+        self.tick = pool.tick_current_index
+        self.liquidity = pool.liquidity
+        self.fee = 0
+        self.protocol_fee = 0
+        self.growth = 0
+        self.crossings = 0
+
+    def go(self, arrays: Arrays, limit: int, run: AdaptiveFeeRun | None) -> None:
+        """Walk until the amount is used up or the price is at `limit`."""
+        a_to_b = self._a_to_b
+        targets = walk_targets(self._pool, arrays, a_to_b)
+        while self.remaining and self.price != limit:
+            next_tick, net = next(targets)
+            next_price = sqrt_price_from_tick(next_tick)
+            target = max(next_price, limit) if a_to_b else min(next_price, limit)
+            if run is None:
+                self._step(self._pool.fee_rate, target)
+                self._arrive(next_tick, next_price, net)
+                continue
+            while self.remaining:
+                rate = run.fee_rate()
+                self._step(rate, run.bounded_target(target, self.liquidity))
+                self._arrive(next_tick, next_price, net)
+                run.advance(self.price, next_tick, next_price)
+                if self.price == target:
+                    break
+        if self.tick == _UNKNOWN_TICK:
+            self.tick = tick_from_sqrt_price(self.price)
+
+    def _step(self, fee_rate: int, target: int) -> None:
+        price, liquidity = self.price, self.liquidity
+        if self._exact_in:
+            used, out, reached, fee = step_exact_in(
+                self.remaining, fee_rate, liquidity, price, target, self._a_to_b
+            )
+            self.remaining -= used + fee
+            self.other += out
+        else:
+            used, out, reached, fee = step_exact_out(
+                self.remaining, fee_rate, liquidity, price, target, self._a_to_b
+            )
+            self.remaining -= out
+            self.other += used + fee
+        if self.remaining < 0:
+            raise SwapRefused(refusals.REMAINING_OVERFLOW)
+        if self.other > U64_MAX:
+            raise SwapRefused(refusals.AMOUNT_OVERFLOW)
+        self.fee += fee
+        protocol_fee = fee * self._pool.protocol_fee_rate // _PROTOCOL_FEE_DENOMINATOR
+        self.protocol_fee += protocol_fee
+        if liquidity:
+            self.growth += ((fee - protocol_fee) << 64) // liquidity
+        if reached != price:
+            # The logarithm is only worth its time for the price the swap ends at.
+            self.tick = _UNKNOWN_TICK
+            self.price = reached
+
+    def _arrive(self, next_tick: int, next_price: int, net: int | None) -> None:
+        if self.price != next_price:
+            return
+        if net is not None:
+            self.liquidity += net
+            self.crossings += 1
+            if self.liquidity < 0:
+                raise SwapRefused(refusals.LIQUIDITY_UNDERFLOW)
+            if self.liquidity > _U128_MASK:
+                raise SwapRefused(refusals.LIQUIDITY_OVERFLOW)
+        self.tick = next_tick - 1 if self._a_to_b else next_tick
+
+    def after(self, run: AdaptiveFeeRun | None, now_s: int) -> Whirlpool:
+        """Return the pool as this swap leaves it."""
+        pool = self._pool
+        oracle = run and run.finish(pool.sqrt_price, self.price, now_s)
+        if self._a_to_b:
+            growth_a = (pool.fee_growth_global_a + self.growth) & _U128_MASK
+            growth_b = pool.fee_growth_global_b
+            owed_a = pool.protocol_fee_owed_a + self.protocol_fee
+            owed_b = pool.protocol_fee_owed_b
+        else:
+            growth_a = pool.fee_growth_global_a
+            growth_b = (pool.fee_growth_global_b + self.growth) & _U128_MASK
+            owed_a = pool.protocol_fee_owed_a
+            owed_b = pool.protocol_fee_owed_b + self.protocol_fee
+        return msgspec.structs.replace(
+            pool,
+            liquidity=self.liquidity,
+            sqrt_price=self.price,
+            tick_current_index=self.tick,
+            fee_growth_global_a=growth_a,
+            fee_growth_global_b=growth_b,
+            protocol_fee_owed_a=owed_a,
+            protocol_fee_owed_b=owed_b,
+            oracle=oracle,
+        )
+
+
+_UNKNOWN_TICK = MAX_TICK + 1
+
+
+def walk_targets(
+    pool: Whirlpool, arrays: Arrays, a_to_b: bool
+) -> Iterator[tuple[int, int | None]]:
+    """Yield the ticks a swap stops at, in walking order, with the liquidity to add there.
+
+    None marks a stop without a position: an end of the price range, or of the last array
+    (which the program treats as a step of its own). Past the arrays raises SwapRefused.
+    """
+    spacing = pool.tick_spacing
+    span = TICKS_PER_ARRAY * spacing
+    search = pool.tick_current_index
+    last_array = len(arrays) - 1
+    for place, array in enumerate(arrays):
+        if array is None:
+            raise SwapRefused(refusals.NOT_LOADED)
+        start = array.start_index
+        low = start if a_to_b else start - spacing
+        if not low <= search < low + span:
+            raise SwapRefused(refusals.ARRAY_SEQUENCE)
+        at = bisect_right(array.ticks, search, key=_index_of)
+        stopped_at = None
+        if a_to_b:
+            for tick in reversed(array.ticks[:at]):
+                stopped_at = tick.index
+                yield stopped_at, -tick.liquidity_net
+            is_range_end, end, edge_slot = start <= MIN_TICK, start, start
+        else:
+            for tick in array.ticks[at:]:
+                stopped_at = tick.index
+                yield stopped_at, tick.liquidity_net
+            is_range_end, end = start + span > MAX_TICK, start + span - 1
+            edge_slot = start + span - spacing
+        # A stop on the array's outermost slot already moved the program to the next one.
+        if stopped_at != edge_slot:
+            if is_range_end:
+                yield MIN_TICK if a_to_b else MAX_TICK, None
+            elif place == last_array:
+                yield end, None
+        search = start - 1 if a_to_b else start + span - 1
+    raise SwapRefused(refusals.ARRAYS_EXHAUSTED)
