@@ -1,0 +1,324 @@
+"""Django settings, read once per process from the environment and the home folder.
+
+Every name a deployment may set is listed in README.md, section Settings. Secrets come as
+files, never as environment values. Not here: limits and per-asset configuration, which
+live in the database and change at run time.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from arbsite.home import REPOSITORY, current_home
+from arbsite.logs import logging_config
+
+HOME = current_home()
+PORTS = HOME.ports()
+BASE_DIR = REPOSITORY
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
+
+
+def _secret_key() -> str:
+    named = os.environ.get("SPREADLINE_SECRET_KEY_FILE")
+    if not named:
+        return HOME.secret("secret_key")
+    try:
+        return Path(named).read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SPREADLINE_SECRET_KEY_FILE names {named}, which cannot be read: {error.strerror}"
+        ) from error
+
+
+# ---- the product --------------------------------------------------------------------
+
+PROFILES: tuple[str, ...] = ("sim", "paper", "live")
+SPREADLINE_PROFILE = os.environ.get("SPREADLINE_PROFILE", "sim")
+if SPREADLINE_PROFILE not in PROFILES:
+    raise ImproperlyConfigured(
+        f"SPREADLINE_PROFILE is {SPREADLINE_PROFILE!r}; choose one of {', '.join(PROFILES)}."
+    )
+IS_SIM = SPREADLINE_PROFILE == "sim"
+SPREADLINE_SCENARIO = os.environ.get("SPREADLINE_SCENARIO", "busy")
+SPREADLINE_SEED = int(os.environ.get("SPREADLINE_SEED", "7"))
+SPREADLINE_WEB_PORT = int(os.environ.get("SPREADLINE_WEB_PORT") or PORTS["web"])
+
+_KRAKEN_SIM = f"127.0.0.1:{PORTS['kraken']}"
+KRAKEN_REST_URL = os.environ.get(
+    "KRAKEN_REST_URL", f"http://{_KRAKEN_SIM}" if IS_SIM else "https://api.kraken.com"
+)
+KRAKEN_WS_URL = os.environ.get(
+    "KRAKEN_WS_URL", f"ws://{_KRAKEN_SIM}/v2" if IS_SIM else "wss://ws.kraken.com/v2"
+)
+KRAKEN_WS_AUTH_URL = os.environ.get(
+    "KRAKEN_WS_AUTH_URL",
+    f"ws://{_KRAKEN_SIM}/private/v2" if IS_SIM else "wss://ws-auth.kraken.com/v2",
+)
+KRAKEN_KEY_FILE = Path(os.environ.get("KRAKEN_KEY_FILE", HOME.path / "kraken_key.json"))
+WALLET_FILE = Path(os.environ.get("WALLET_FILE", HOME.path / "wallet.json"))
+
+_SOLANA_SIM = ";".join(
+    f"{label}|simulator|http://127.0.0.1:{PORTS[port]}|ws://127.0.0.1:{PORTS[port]}"
+    for label, port in (("sim-a", "solana_a"), ("sim-b", "solana_b"))
+)
+
+
+def _solana_endpoints(text: str) -> tuple[tuple[str, str, str, str], ...]:
+    """Parse `label|provider|http url|ws url;…`."""
+    endpoints: list[tuple[str, str, str, str]] = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        fields = tuple(field.strip() for field in part.split("|"))
+        if len(fields) != 4 or not all(fields):
+            raise ImproperlyConfigured(
+                f"SOLANA_ENDPOINTS has {part!r}; write label|provider|http url|ws url, "
+                "several separated by semicolons."
+            )
+        endpoints.append((fields[0], fields[1], fields[2], fields[3]))
+    return tuple(endpoints)
+
+
+# (label, provider, http url, ws url), in order of preference.
+SOLANA_ENDPOINTS = _solana_endpoints(
+    os.environ.get("SOLANA_ENDPOINTS", _SOLANA_SIM if IS_SIM else "")
+)
+
+# ---- Django -------------------------------------------------------------------------
+
+SECRET_KEY = _secret_key()
+DEBUG = False
+ALLOWED_HOSTS = [
+    host.strip()
+    for host in os.environ.get("SPREADLINE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+    if host.strip()
+]
+ROOT_URLCONF = "arbsite.urls"
+ASGI_APPLICATION = "arbsite.asgi.application"
+AUTH_USER_MODEL = "arbsite.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "channels",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "django_prometheus",
+    "django_celery_beat",
+    "django_celery_results",
+    "arbsite",
+    "feeds",
+    "risk",
+    "inventory",
+    "trading",
+    "reports",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "arbsite.headers.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# ---- services -----------------------------------------------------------------------
+
+DATABASE_URL = os.environ.get("DATABASE_URL") or HOME.database_url()
+# Plain psycopg backend always: wrappers that replace ENGINE drop primary keys or break on
+# a server without their extension.
+_database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
+_database["ATOMIC_REQUESTS"] = False
+if _flag("DATABASE_POOL"):
+    # The web process runs each request in a thread of its own; without a pool every
+    # request would pay a new connection. Other processes keep one connection per thread.
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8}
+DATABASES = {"default": _database}
+
+REDIS_URL = os.environ.get("REDIS_URL") or HOME.redis_url()
+BUS_URL = os.environ.get("BUS_URL") or REDIS_URL
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "spreadline",
+    }
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        # Half the latency of the core layer and no silent drop at a capacity.
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py stops at 100 connections by default: a reconnect storm then gets 500s.
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "max_connections": 2000}],
+            "prefix": "spreadline",
+        },
+    }
+}
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = timedelta(days=7)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+# A task comes back after its worker died when both have passed: invisible for longer than
+# any task may run, then found by the sweep (throttled to every tenth poll by default).
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 10,
+    "global_keyprefix": "spreadline:",
+}
+
+# ---- static files and the built console ---------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME.path / "static"
+CONSOLE_DIST = REPOSITORY / "frontend" / "dist"
+# WhiteNoise serves the hashed assets of the console; `/` and deep links are a view's.
+WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+
+def _is_immutable(path: str, url: str) -> bool:
+    """Vite puts a content hash into every name below /assets/."""
+    return url.startswith("/assets/")
+
+
+WHITENOISE_IMMUTABLE_FILE_TEST = _is_immutable
+
+# ---- identity and transport security -------------------------------------------------
+
+IS_HTTPS = _flag("SPREADLINE_HTTPS")
+SESSION_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "csrf"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE: Literal["Lax", "Strict", "None"] = "Strict"
+CSRF_COOKIE_SAMESITE: Literal["Lax", "Strict", "None"] = "Strict"
+SESSION_COOKIE_AGE = 8 * 3600
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^metrics$", r"^healthz$"]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [
+    origin for origin in os.environ.get("SPREADLINE_TRUSTED_ORIGINS", "").split(",") if origin
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNICODE_JSON": True,
+    "STRICT_JSON": True,
+}
+
+SIMPLE_JWT: dict[str, Any] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+    "AUDIENCE": "spreadline",
+    "ISSUER": "spreadline",
+    "UPDATE_LAST_LOGIN": False,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Spreadline API",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+OTP_TOTP_ISSUER = "Spreadline"
+
+# ---- logs ---------------------------------------------------------------------------
+
+LOGGING = logging_config(
+    level=os.environ.get("SPREADLINE_LOG_LEVEL", "INFO"),
+    process=os.environ.get("SPREADLINE_PROCESS", "manage"),
+    as_json=_flag("SPREADLINE_JSON_LOGS"),
+)

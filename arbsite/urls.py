@@ -1,0 +1,8 @@
+"""The one URL map of the product."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
