@@ -1,0 +1,151 @@
+"""Real sockets behind the `Transport` port: WebSockets and keep-alive HTTP.
+
+Knows nothing of any venue and never retries, follows a redirect or reads a proxy from the
+environment: an order must not travel twice, nor to a host nobody configured. Called by
+the venue adapters; the seeded runs use in-memory pipes instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+
+from arbsite.errors import NotSent
+from feeds.venues.transport import HttpReply
+
+MAX_FRAME_BYTES = 32 * 1024 * 1024
+"""Kraken's `instrument` snapshot is near 1 MiB and grows; a library default would refuse it."""
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""A longer HTTP body is a fault of the other side, not an answer."""
+
+_QUEUED_FRAMES = 1024
+_CLOSE_TIMEOUT_S = 0.5
+_POOL_SIZE = 32
+
+
+class _DirectConnect(connect):
+    """`connect` that treats a redirect as the failure it is."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class SocketConnection:
+    """One open WebSocket; text frames both ways, payloads as bytes."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    async def send(self, text: str | bytes) -> None:
+        """Write one text frame; raises ConnectionError when the socket is gone."""
+        try:
+            await self._socket.send(text, text=True)
+        except ConnectionClosed as error:
+            raise ConnectionError(f"socket closed while sending: {error}") from error
+
+    async def recv(self) -> bytes:
+        """Wait for the next frame's payload; raises ConnectionError at the end."""
+        try:
+            return await self._socket.recv(decode=False)
+        except ConnectionClosed as error:
+            raise ConnectionError(f"socket closed: {error}") from error
+
+    async def close(self) -> None:
+        """Close, idempotent; gives a silent peer half a second."""
+        await self._socket.close()
+
+
+class SocketTransport:
+    """The production transport. One per process; HTTP connections are pooled and kept alive."""
+
+    def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._max_frame_bytes = max_frame_bytes
+        self._session: aiohttp.ClientSession | None = None
+
+    async def connect(self, url: str, *, timeout_s: float = 5.0) -> SocketConnection:
+        """Open a WebSocket; raises ConnectionError or TimeoutError.
+
+        Compression is off: at this message size it costs more latency than bytes. The
+        library answers the peer's pings and sends its own.
+        """
+        try:
+            socket = await _DirectConnect(
+                url,
+                compression=None,
+                open_timeout=timeout_s,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                max_size=self._max_frame_bytes,
+                max_queue=_QUEUED_FRAMES,
+                proxy=None,
+            )
+        except TimeoutError as error:
+            raise TimeoutError(f"no WebSocket from {url} within {timeout_s} s") from error
+        except (OSError, WebSocketException, InvalidURI) as error:
+            raise ConnectionError(f"cannot open a WebSocket to {url}: {error}") from error
+        return SocketConnection(socket)
+
+    async def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        timeout_s: float = 5.0,
+    ) -> HttpReply:
+        """Perform one request and read the whole body.
+
+        Raises NotSent when the connection was never made (refused, DNS, TLS, connect
+        timeout), TimeoutError or ConnectionError when the request may have been delivered.
+        The client library repeats a GET whose pooled connection had died; never a POST.
+        """
+        try:
+            async with self._open_session().request(
+                method,
+                url,
+                headers=headers,
+                data=body or None,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                allow_redirects=False,
+            ) as reply:
+                return HttpReply(status=reply.status, body=await _read_body(reply))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(f"no connection to {url}: {error}") from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise NotSent(f"not a URL: {url}") from error
+        except TimeoutError as error:
+            raise TimeoutError(f"no answer from {url} within {timeout_s} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionError(f"{method} {url} failed: {error}") from error
+
+    async def close(self) -> None:
+        """Close every pooled connection; the next `http` opens a new pool."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+            # The library finishes closing its sockets in the loop's next rounds.
+            await asyncio.sleep(0)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_POOL_SIZE, keepalive_timeout=60.0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
+            )
+        return self._session
+
+
+async def _read_body(reply: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    length = 0
+    async for chunk in reply.content.iter_any():
+        length += len(chunk)
+        if length > MAX_BODY_BYTES:
+            raise ConnectionError(f"a body of more than {MAX_BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
