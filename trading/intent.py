@@ -84,6 +84,7 @@ class OrderVerdict(msgspec.Struct, frozen=True):
     ev_dex_first_bps: float
     ev_cex_first_bps: float
     forced_by_config: bool
+    q_fill: float = 1.0
 
 
 class DecisionAges(msgspec.Struct, frozen=True):
@@ -145,7 +146,11 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class WindowRow(msgspec.Struct, frozen=True):
-    """A window as stored: whole rows, `version` grows with every change, last wins."""
+    """A window as stored: whole rows, `version` grows with every change, last wins.
+
+    `gap_since_ns` is set while an open window is below its closing threshold: within one
+    slot it may still be merged. `value_usd` is the decision value the row was written at.
+    """
 
     window_id: UUID
     version: int
@@ -166,6 +171,8 @@ class WindowRow(msgspec.Struct, frozen=True):
     blocked_by: str
     closed_at_ns: int | None = None
     close_cause: str = ""
+    gap_since_ns: int | None = None
+    value_usd: Decimal = Decimal(0)
 
 
 # ---- inputs of Engine.handle beside MarketEvent -------------------------------------
