@@ -11,7 +11,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import msgspec
 
@@ -39,9 +39,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises SetupError with one sentence when the file cannot be read.
     """
     try:
-        opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-        with cast("BinaryIO", opened) as lines:
-            for number, line in enumerate(lines, start=1):
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in enumerate(cast("BinaryIO", lines), start=1):
                 stripped = line.strip()
                 if stripped:
                     yield number, stripped
@@ -49,6 +48,36 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise SetupError(f"There is no file {path}; give the path of a recording.") from None
     except (OSError, EOFError, zlib.error) as error:
         raise SetupError(f"{path} cannot be read: {error}.") from error
+
+
+class CheckLog:
+    """What a check says while it runs: the first faults, and progress on a terminal."""
+
+    _SHOWN_FAULTS = 20
+    _LINES_A_SIGN = 2_000
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._faults = 0
+
+    def note(self, text: str) -> None:
+        """Show one fault; the rest of a long series is only counted."""
+        self._faults += 1
+        if self._faults <= self._SHOWN_FAULTS:
+            print(text, file=self._stream)
+
+    def progress(self, line_number: int) -> None:
+        """Show how far a long file is read, on a terminal only."""
+        if self._is_terminal and line_number % self._LINES_A_SIGN == 0:
+            print(f"\r{line_number} lines", end="", file=self._stream, flush=True)
+
+    def finish(self) -> None:
+        """Close the progress line and count the faults that were not shown."""
+        if self._is_terminal:
+            print("\r", end="", file=self._stream)
+        if self._faults > self._SHOWN_FAULTS:
+            print(f"... and {self._faults - self._SHOWN_FAULTS} more", file=self._stream)
 
 
 # --- order books -----------------------------------------------------------------------
@@ -67,8 +96,8 @@ class _WireBook(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    channel: str = ""
-    type: str = ""
+    channel: Any = ""
+    type: Any = ""
     data: msgspec.Raw = msgspec.Raw(b"[]")
 
 
@@ -212,7 +241,9 @@ def cpmm_from_row(row: Row) -> CpmmPool:
         status=int(pool["status"]),
         open_time=int(pool["open_time"]),
         program_build=row.get("program_build", "pre_2025_08"),
-        **_integers(config),
+        trade_fee_rate=int(config["trade_fee_rate"]),
+        protocol_fee_rate=int(config["protocol_fee_rate"]),
+        fund_fee_rate=int(config["fund_fee_rate"]),
     )
 
 
@@ -247,7 +278,8 @@ def fault_of_row(row: Row) -> str | None:
     if isinstance(ours, QuoteRefused):
         if chain["ok"]:
             return f"refused ({ours.cause}, {ours.code}), the chain swaps"
-        if ours.code != chain["code"]:
+        is_out_of_compute = "ProgramFailedToComplete" in str(chain.get("error"))
+        if ours.cause != "compute" if is_out_of_compute else ours.code != chain["code"]:
             return f"refused ({ours.cause}, {ours.code}), the chain says {chain['code']}"
         return None
     if not chain["ok"]:

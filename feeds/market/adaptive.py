@@ -74,9 +74,7 @@ class AdaptiveFeeRun:
         self._note_group()
         oracle = self._variables
         scaled = self._volatility * oracle.tick_group_size
-        adaptive = -(
-            -oracle.adaptive_fee_control_factor * scaled * scaled // _FEE_DENOMINATOR
-        )
+        adaptive = -(-oracle.adaptive_fee_control_factor * scaled * scaled // _FEE_DENOMINATOR)
         return min(self._static_fee_rate + min(adaptive, MAX_FEE_RATE), MAX_FEE_RATE)
 
     def bounded_target(self, target: int, liquidity: int) -> int:
@@ -87,17 +85,13 @@ class AdaptiveFeeRun:
             return target
         size = oracle.tick_group_size
         if group < self._core_low:
-            return (
-                target if self._a_to_b else self._nearer(target, self._core_low * size)
-            )
+            return target if self._a_to_b else self._nearer(target, self._core_low * size)
         if group > self._core_high:
             if not self._a_to_b:
                 return target
             return self._nearer(target, (self._core_high + 1) * size)
         self._is_skipping = False
-        return self._nearer(
-            target, group * size if self._a_to_b else (group + 1) * size
-        )
+        return self._nearer(target, group * size if self._a_to_b else (group + 1) * size)
 
     def advance(self, reached: int, next_tick: int, next_sqrt_price: int) -> None:
         """Go to the next group after a step that ended at price `reached`."""
@@ -131,9 +125,7 @@ class AdaptiveFeeRun:
 
     def _last_group(self, reached: int, next_tick: int, next_sqrt_price: int) -> int:
         size = self._variables.tick_group_size
-        tick = (
-            next_tick if reached == next_sqrt_price else tick_from_sqrt_price(reached)
-        )
+        tick = next_tick if reached == next_sqrt_price else tick_from_sqrt_price(reached)
         is_on_boundary = tick % size == 0 and sqrt_price_from_tick(tick) == reached
         if is_on_boundary and not self._a_to_b:
             return tick // size - 1
@@ -149,9 +141,7 @@ def start_run(
     """
     if now_s < oracle.trade_enable_timestamp:
         raise SwapRefused(NOT_ENABLED)
-    latest = max(
-        oracle.last_reference_update_timestamp, oracle.last_major_swap_timestamp
-    )
+    latest = max(oracle.last_reference_update_timestamp, oracle.last_major_swap_timestamp)
     if now_s < latest:
         raise SwapRefused(TIMESTAMP)
     group = tick // oracle.tick_group_size

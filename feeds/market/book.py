@@ -120,9 +120,7 @@ class BookSide:
         lots = self._lots[:count]
         if self._sign > 0:
             return tuple(zip(self._keys, lots, strict=False))
-        return tuple(
-            (-key, quantity) for key, quantity in zip(self._keys, lots, strict=False)
-        )
+        return tuple((-key, quantity) for key, quantity in zip(self._keys, lots, strict=False))
 
 
 class Book:
@@ -196,9 +194,7 @@ class Book:
         """Return (bids, asks), each the best `count` levels as (ticks, lots), best first."""
         return self._bids.levels(count), self._asks.levels(count)
 
-    def _apply(
-        self, bids: Iterable[RawLevel], asks: Iterable[RawLevel], checksum: int
-    ) -> bool:
+    def _apply(self, bids: Iterable[RawLevel], asks: Iterable[RawLevel], checksum: int) -> bool:
         # Invalid first: an exception half way must not leave a usable book.
         self._is_valid = False
         self._bids.apply(bids, self.depth, self.price_precision, self.qty_precision)

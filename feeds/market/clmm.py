@@ -40,7 +40,7 @@ _index_of = attrgetter("index")
 
 
 def arrays_for_swap(pool: Whirlpool, a_to_b: bool) -> tuple[int, ...]:
-    """Start indices of the arrays a transaction of this direction carries, in order.
+    """Return the start indices of the arrays a transaction carries, in walking order.
 
     Three, or fewer at an end of the price range. A rising price whose next tick lies
     beyond the current array begins one array later: the program shifts there as well.
@@ -53,19 +53,21 @@ def arrays_for_swap(pool: Whirlpool, a_to_b: bool) -> tuple[int, ...]:
         if pool.tick_current_index + pool.tick_spacing >= first + span:
             first += span
         starts = (first, first + span, first + 2 * span)
+    if MIN_TICK - span < starts[2] <= MAX_TICK:
+        return starts
     return tuple(start for start in starts if MIN_TICK - span < start <= MAX_TICK)
 
 
 def loaded_arrays(pool: Whirlpool, a_to_b: bool) -> tuple[TickArray | None, ...]:
-    """The arrays of `arrays_for_swap` as the pool state holds them, None where it does not."""
+    """Return the arrays of `arrays_for_swap` as the pool state holds them, else None."""
     held = {array.start_index: array for array in pool.tick_arrays}
-    return tuple(held.get(start) for start in arrays_for_swap(pool, a_to_b))
+    return tuple([held.get(start) for start in arrays_for_swap(pool, a_to_b)])
 
 
 def carried_arrays(
     pool: Whirlpool, a_to_b: bool, starts: Collection[int]
 ) -> tuple[TickArray | None, ...]:
-    """The arrays the program finds when a transaction carries those of `starts`.
+    """Return the arrays the program finds when a transaction carries those of `starts`.
 
     It takes its own three in order and stops at the first that is not among them.
     """
@@ -172,9 +174,7 @@ class _Walk:
         "tick",
     )
 
-    def __init__(
-        self, pool: Whirlpool, asked: int, *, exact_in: bool, a_to_b: bool
-    ) -> None:
+    def __init__(self, pool: Whirlpool, asked: int, *, exact_in: bool, a_to_b: bool) -> None:
         self._pool = pool
         self._exact_in = exact_in
         self._a_to_b = a_to_b
@@ -280,9 +280,7 @@ class _Walk:
 _UNKNOWN_TICK = MAX_TICK + 1
 
 
-def walk_targets(
-    pool: Whirlpool, arrays: Arrays, a_to_b: bool
-) -> Iterator[tuple[int, int | None]]:
+def walk_targets(pool: Whirlpool, arrays: Arrays, a_to_b: bool) -> Iterator[tuple[int, int | None]]:
     """Yield the ticks a swap stops at, in walking order, with the liquidity to add there.
 
     None marks a stop without a position: an end of the price range, or of the last array

@@ -11,19 +11,15 @@ import msgspec
 from feeds.market import refusals
 from feeds.market.pools import CpmmPool, QuoteRefused, Swap
 from feeds.market.refusals import SwapRefused
-from feeds.market.steps import FEE_DENOMINATOR, U64_MAX
+from feeds.market.steps import FEE_DENOMINATOR, U64_MAX, fee_on_top_ceil
 
 _STATUS_SWAP_DISABLED = 1 << 2
 
 
 def reserves(pool: CpmmPool) -> tuple[int, int]:
     """Tradable raw A and B: what the vaults hold less every fee still owed."""
-    reserve_a = (
-        pool.vault_a_raw - pool.protocol_fees_a - pool.fund_fees_a - pool.creator_fees_a
-    )
-    reserve_b = (
-        pool.vault_b_raw - pool.protocol_fees_b - pool.fund_fees_b - pool.creator_fees_b
-    )
+    reserve_a = pool.vault_a_raw - pool.protocol_fees_a - pool.fund_fees_a - pool.creator_fees_a
+    reserve_b = pool.vault_b_raw - pool.protocol_fees_b - pool.fund_fees_b - pool.creator_fees_b
     return reserve_a, reserve_b
 
 
@@ -34,38 +30,37 @@ def swap(
 
     Input rounds up, output down. Dust of exact-out depends on `pool.program_build`.
     """
-    if amount > U64_MAX:
-        return refusals.AMOUNT_RANGE
+    try:
+        return _swap(pool, amount, exact_in, a_to_b, now_s)
+    except SwapRefused as refused:
+        return refused.reason
+
+
+def _swap(pool: CpmmPool, amount: int, exact_in: bool, a_to_b: bool, now_s: int) -> Swap:
     if pool.status & _STATUS_SWAP_DISABLED or now_s < pool.open_time:
-        return refusals.CPMM_NOT_APPROVED
+        raise SwapRefused(refusals.CPMM_NOT_APPROVED)
     if pool.enable_creator_fee:
-        return refusals.CPMM_CREATOR_FEE
+        raise SwapRefused(refusals.CPMM_CREATOR_FEE)
+    if amount <= 0:
+        raise SwapRefused(refusals.CPMM_ZERO)
     reserve_a, reserve_b = reserves(pool)
     held_in, held_out = (reserve_a, reserve_b) if a_to_b else (reserve_b, reserve_a)
-    if amount <= 0:
-        return refusals.CPMM_ZERO
-    if held_in <= 0 or held_out <= 0:
-        return refusals.CPMM_RESERVES
+    if held_in <= 0 or held_out <= 0 or pool.trade_fee_rate >= FEE_DENOMINATOR:
+        raise SwapRefused(refusals.CPMM_RESERVES)
     if exact_in:
+        amount_in = amount
         fee = -(-amount * pool.trade_fee_rate // FEE_DENOMINATOR)
-        amount_in, amount_out = amount, output_floor(held_in, held_out, amount - fee)
+        amount_out = output_floor(held_in, held_out, amount - fee)
+        if amount_out == 0:
+            raise SwapRefused(refusals.CPMM_ZERO)
     else:
-        try:
-            swapped = input_ceil(held_in, held_out, amount, pool.program_build)
-        except SwapRefused as refused:
-            return refused.reason
-        without_fee = FEE_DENOMINATOR - pool.trade_fee_rate
-        if without_fee <= 0:
-            return refusals.CPMM_RESERVES
-        amount_in = -(-swapped * FEE_DENOMINATOR // without_fee)
-        amount_out, fee = amount, amount_in - swapped
-    if amount_out <= 0 or amount_in <= 0:
-        return refusals.CPMM_ZERO
+        amount_out = amount
+        swapped = input_ceil(held_in, held_out, amount, pool.program_build)
+        fee = fee_on_top_ceil(swapped, pool.trade_fee_rate)
+        amount_in = swapped + fee
     if amount_in > U64_MAX:
-        return refusals.AMOUNT_RANGE
-    return Swap(
-        amount_in, amount_out, fee, 0, _after(pool, amount_in, amount_out, fee, a_to_b)
-    )
+        raise SwapRefused(refusals.AMOUNT_RANGE)
+    return Swap(amount_in, amount_out, fee, 0, _after(pool, amount_in, amount_out, fee, a_to_b))
 
 
 def output_floor(held_in: int, held_out: int, swapped: int) -> int:
@@ -90,9 +85,7 @@ def input_ceil(held_in: int, held_out: int, out: int, program_build: str) -> int
     return -(-owed // left)
 
 
-def _after(
-    pool: CpmmPool, amount_in: int, amount_out: int, fee: int, a_to_b: bool
-) -> CpmmPool:
+def _after(pool: CpmmPool, amount_in: int, amount_out: int, fee: int, a_to_b: bool) -> CpmmPool:
     protocol = fee * pool.protocol_fee_rate // FEE_DENOMINATOR
     fund = fee * pool.fund_fee_rate // FEE_DENOMINATOR
     if a_to_b:

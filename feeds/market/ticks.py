@@ -19,6 +19,7 @@ TICKS_PER_ARRAY = 88
 
 _BITS = 19  # 2^19 > MAX_TICK
 _LOG_TICK_BASE = log(1.0001) / 2
+_LOG_Q64 = 64 * log(2)
 # A rounding error of the deployed tables moves a price by up to 1e-4 ticks at the low end;
 # nearer than this to a whole tick the exact table decides, not the logarithm.
 _LOG_DOUBT = 1e-3
@@ -69,7 +70,7 @@ def tick_from_sqrt_price(sqrt_price: int) -> int:
     """
     if not MIN_SQRT_PRICE <= sqrt_price <= MAX_SQRT_PRICE:
         raise ValueError(f"square-root price {sqrt_price} is outside the price range")
-    position = (log(sqrt_price) - 64 * log(2)) / _LOG_TICK_BASE
+    position = (log(sqrt_price) - _LOG_Q64) / _LOG_TICK_BASE
     nearest = round(position)
     if abs(position - nearest) > _LOG_DOUBT:
         return floor(position)

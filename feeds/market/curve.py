@@ -1,0 +1,98 @@
+"""A pool as the size search sees it: float pieces of constant liquidity.
+
+s is sqrt(quote_raw / base_raw). Between two s a piece of liquidity L exchanges
+L(1/s - 1/s') base for L(s' - s) quote, fee apart. The search's answer is always quoted
+again in exact integers (`quote`); nothing here decides about money.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from math import sqrt
+
+from feeds.market.adaptive import start_run
+from feeds.market.clmm import loaded_arrays, walk_targets
+from feeds.market.cpmm import reserves
+from feeds.market.pools import CpmmPool, Pool, Whirlpool
+from feeds.market.refusals import SwapRefused
+from feeds.market.steps import FEE_DENOMINATOR
+from feeds.market.ticks import sqrt_price_from_tick
+
+Segment = tuple[float, float, float]
+"""(L, s_from, s_to) in walking order: s rises when base is bought, falls when sold."""
+
+# A constant-product pool has no end; the search stops where the price has moved by half.
+_MAX_PRICE_MOVE = 0.5
+_Q64 = float(1 << 64)
+
+
+def root_price(pool: Pool, base_is_a: bool) -> float:
+    """Return the current s of the pool, before fees; 0.0 for an empty constant-product pool."""
+    if isinstance(pool, Whirlpool):
+        return _root_of(pool.sqrt_price, base_is_a)
+    reserve_a, reserve_b = reserves(pool)
+    if reserve_a <= 0 or reserve_b <= 0:
+        return 0.0
+    return sqrt(reserve_b / reserve_a if base_is_a else reserve_a / reserve_b)
+
+
+def price(pool: Pool, base_is_a: bool) -> float:
+    """Return the mid price of the pool in raw quote units per raw base unit, before fees."""
+    return root_price(pool, base_is_a) ** 2
+
+
+def fee_fraction(pool: Pool, now_s: int = 0) -> float:
+    """Return the fee on the input as a fraction; of an adaptive pool, the fee of the first step.
+
+    An adaptive fee rises along the walk, so the search may find a size too big there; the
+    exact quote then says so. A `now_s` before the oracle's own time counts as that time.
+    """
+    if isinstance(pool, CpmmPool):
+        return pool.trade_fee_rate / FEE_DENOMINATOR
+    oracle = pool.oracle
+    if oracle is None:
+        return pool.fee_rate / FEE_DENOMINATOR
+    at_s = max(
+        now_s,
+        oracle.trade_enable_timestamp,
+        oracle.last_reference_update_timestamp,
+        oracle.last_major_swap_timestamp,
+    )
+    run = start_run(oracle, pool.fee_rate, pool.tick_current_index, a_to_b=True, now_s=at_s)
+    return run.fee_rate() / FEE_DENOMINATOR
+
+
+def segments(pool: Pool, *, buys_base: bool, base_is_a: bool) -> list[Segment]:
+    """Return the pieces a swap may walk from the current price, best price first.
+
+    Ends where the transaction's three tick arrays end, or at the first of them that was
+    not read. Pieces without liquidity are kept (L = 0): they cost nothing to cross.
+    """
+    if isinstance(pool, CpmmPool):
+        return _cpmm_segments(pool, buys_base, base_is_a)
+    a_to_b = buys_base != base_is_a
+    pieces: list[Segment] = []
+    liquidity = pool.liquidity
+    here = _root_of(pool.sqrt_price, base_is_a)
+    # Raised where the arrays are used up.
+    with suppress(SwapRefused):
+        for tick, net in walk_targets(pool, loaded_arrays(pool, a_to_b), a_to_b):
+            there = _root_of(sqrt_price_from_tick(tick), base_is_a)
+            if there != here:
+                pieces.append((float(liquidity), here, there))
+            liquidity += net or 0
+            here = there
+    return pieces
+
+
+def _root_of(sqrt_price: int, base_is_a: bool) -> float:
+    return sqrt_price / _Q64 if base_is_a else _Q64 / sqrt_price
+
+
+def _cpmm_segments(pool: CpmmPool, buys_base: bool, base_is_a: bool) -> list[Segment]:
+    here = root_price(pool, base_is_a)
+    if not here:
+        return []
+    reserve_a, reserve_b = reserves(pool)
+    move = 1 + _MAX_PRICE_MOVE if buys_base else 1 - _MAX_PRICE_MOVE
+    return [(sqrt(reserve_a) * sqrt(reserve_b), here, here * sqrt(move))]
