@@ -148,8 +148,8 @@ class Intent(msgspec.Struct, frozen=True):
 class WindowRow(msgspec.Struct, frozen=True):
     """A window as stored: whole rows, `version` grows with every change, last wins.
 
-    `gap_since_ns` is set while an open window is below its closing threshold: within one
-    slot it may still be merged. `value_usd` is the decision value the row was written at.
+    A row with `closed_at_ns` is provisional for one slot: a gap shorter than that is
+    merged, and a higher version is open again.
     """
 
     window_id: UUID
@@ -171,8 +171,6 @@ class WindowRow(msgspec.Struct, frozen=True):
     blocked_by: str
     closed_at_ns: int | None = None
     close_cause: str = ""
-    gap_since_ns: int | None = None
-    value_usd: Decimal = Decimal(0)
 
 
 # ---- inputs of Engine.handle beside MarketEvent -------------------------------------
