@@ -31,12 +31,11 @@ def digits_from_token(token: bytes, precision: int) -> bytes:
     """
     head, dot, tail = token.partition(b".")
     digits = head + tail
-    if not digits.isdigit() or len(token) > MAX_TOKEN_BYTES:
+    is_decimal = digits.isdigit() and head and (tail or not dot)
+    if not is_decimal or len(token) > MAX_TOKEN_BYTES:
         raise FeedCorrupt(f"not an unsigned decimal: {token[:MAX_TOKEN_BYTES]!r}")
     if len(tail) == precision:
         return digits
-    if not head or (dot and not tail):
-        raise FeedCorrupt(f"not a decimal: {token!r}")
     if len(tail) < precision:
         return digits + b"0" * (precision - len(tail))
     surplus = precision - len(tail)

@@ -1,0 +1,64 @@
+"""A slow order book written straight from the venue's rules, to hold the fast one against."""
+
+from __future__ import annotations
+
+import zlib
+from decimal import Decimal
+
+
+class NaiveBook:
+    """Dictionaries of decimals, sorted anew for every question."""
+
+    def __init__(
+        self, price_precision: int, qty_precision: int, depth: int, *, truncates: bool = True
+    ) -> None:
+        self.price_precision = price_precision
+        self.qty_precision = qty_precision
+        self.depth = depth
+        self.truncates = truncates
+        self.bids: dict[Decimal, Decimal] = {}
+        self.asks: dict[Decimal, Decimal] = {}
+
+    def snapshot(self, bids: list[tuple[bytes, bytes]], asks: list[tuple[bytes, bytes]]) -> None:
+        """Start over."""
+        self.bids, self.asks = {}, {}
+        self.update(bids, asks)
+
+    def update(self, bids: list[tuple[bytes, bytes]], asks: list[tuple[bytes, bytes]]) -> None:
+        """Apply in order, then drop what is beyond the depth."""
+        for side, levels in ((self.bids, bids), (self.asks, asks)):
+            for price, qty in levels:
+                if Decimal(qty.decode()) == 0:
+                    side.pop(Decimal(price.decode()), None)
+                else:
+                    side[Decimal(price.decode())] = Decimal(qty.decode())
+        if self.truncates:
+            self.bids = dict(self._best(self.bids, is_bid=True)[: self.depth])
+            self.asks = dict(self._best(self.asks, is_bid=False)[: self.depth])
+
+    def checksum(self) -> int:
+        """Print each level at full precision, drop the dot and the leading zeros."""
+        text = ""
+        for side, is_bid in ((self.asks, False), (self.bids, True)):
+            for price, qty in self._best(side, is_bid=is_bid)[:10]:
+                for value, precision in ((price, self.price_precision), (qty, self.qty_precision)):
+                    text += f"{value:.{precision}f}".replace(".", "").lstrip("0")
+        return zlib.crc32(text.encode())
+
+    def levels(self) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+        """(bids, asks) in ticks and lots, best first."""
+        bids, asks = (
+            tuple(
+                (
+                    int(price.scaleb(self.price_precision)),
+                    int(qty.scaleb(self.qty_precision)),
+                )
+                for price, qty in self._best(side, is_bid=is_bid)
+            )
+            for side, is_bid in ((self.bids, True), (self.asks, False))
+        )
+        return bids, asks
+
+    @staticmethod
+    def _best(side: dict[Decimal, Decimal], *, is_bid: bool) -> list[tuple[Decimal, Decimal]]:
+        return sorted(side.items(), reverse=is_bid)
