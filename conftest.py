@@ -1,4 +1,4 @@
-"""Fixtures every test may use: where the shared golden data lies."""
+"""Fixtures every test may use: the run's servers and where the shared golden data lies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["arbsite.testing"]
 
 SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
 
@@ -22,3 +24,11 @@ def shared_data() -> Path:
             pytest.fail(f"golden data expected at {path}")
         pytest.skip(f"golden data not found at {path}; set SPREADLINE_SHARED_DATA")
     return path
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(database_server: str, redis_url: str) -> None:
+    """Start the servers before Django makes its test database.
+
+    The address is already in the settings; nothing is modified.
+    """

@@ -48,6 +48,11 @@ class Home:
         return self.path / "logs"
 
     @property
+    def static(self) -> Path:
+        """Where `collectstatic` gathers files; WhiteNoise wants it to exist."""
+        return self.path / "static"
+
+    @property
     def ports_file(self) -> Path:
         return self.path / "ports.json"
 

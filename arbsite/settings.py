@@ -228,7 +228,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # ---- static files and the built console ---------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = HOME.path / "static"
+STATIC_ROOT = HOME.static
 CONSOLE_DIST = REPOSITORY / "frontend" / "dist"
 # WhiteNoise serves the hashed assets of the console; `/` and deep links are a view's.
 WHITENOISE_ROOT = CONSOLE_DIST if CONSOLE_DIST.is_dir() else None
