@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from feeds.market.clmm import arrays_for_swap
@@ -124,15 +125,8 @@ def cpmm_pool(
     )
 
 
-def span_of(pool: Whirlpool) -> int:
-    """Ticks one array of the pool covers."""
-    return TICKS_PER_ARRAY * pool.tick_spacing
-
-
 def without_array(pool: Whirlpool, a_to_b: bool, place: int) -> Whirlpool:
     """The pool with one of the direction's three arrays not loaded."""
-    import msgspec
-
     missing = arrays_for_swap(pool, a_to_b)[place]
     kept = tuple(array for array in pool.tick_arrays if array.start_index != missing)
     return msgspec.structs.replace(pool, tick_arrays=kept)

@@ -13,7 +13,7 @@ from feeds import golden
 from feeds.market import clmm
 from feeds.market.pools import QuoteRefused, Swap, TransferFee, Whirlpool
 from feeds.market.quote import quote
-from feeds.market.tests.golden_rows import rows, span_of, whirlpool, whirlpools, without_array
+from feeds.market.tests.golden_rows import rows, whirlpool, whirlpools, without_array
 from feeds.market.ticks import (
     MAX_SQRT_PRICE,
     MAX_TICK,
@@ -315,7 +315,3 @@ def test_there_and_back_never_earns(
     back = quote(there.after, there.amount_out, exact_in=True, a_to_b=not a_to_b)
     if isinstance(back, Swap):
         assert back.amount_out <= there.amount_in
-
-
-def test_the_span_of_an_array() -> None:
-    assert span_of(whirlpool(0, tick_spacing=64)) == 5632
