@@ -130,6 +130,7 @@ class Postgres:
             "timezone=UTC",
             "log_timezone=UTC",
             "log_min_messages=warning",
+            "log_checkpoints=off",
             "jit=off",
         ]
         if self._is_throw_away:

@@ -180,7 +180,7 @@ def readable(fields: Mapping[str, object], *, colour: bool = False) -> str:
 def logging_config(*, level: str, process: str, as_json: bool) -> dict[str, Any]:
     """The dictConfig of a process: one handler on stderr, libraries at WARNING."""
     formatter = JsonFormatter if as_json else ReadableFormatter
-    quiet = ("asyncio", "websockets", "aiohttp.access", "daphne.http_protocol", "kombu", "amqp")
+    quiet = ("asyncio", "websockets", "aiohttp.access", "daphne", "kombu", "amqp")
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -30,15 +30,15 @@ def _always() -> bool:
 def wait_until(
     answers: Callable[[], bool],
     *,
-    failure: str,
+    failure: Callable[[], str],
     timeout_s: float,
     is_alive: Callable[[], bool] = _always,
 ) -> None:
-    """Poll `answers` until it is true; raise SetupError(failure) at the time limit."""
+    """Poll `answers` until it is true; raise SetupError(failure()) at the time limit."""
     deadline_ns = _CLOCK.monotonic_ns() + round(timeout_s * 1e9)
     while not answers():
         if not is_alive() or _CLOCK.monotonic_ns() > deadline_ns:
-            raise SetupError(failure)
+            raise SetupError(failure())
         time.sleep(_POLL_S)
 
 

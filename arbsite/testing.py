@@ -50,7 +50,7 @@ class RunningService:
         """Block until `answers`; raise SetupError naming the log at 30 s or its death."""
         wait_until(
             answers,
-            failure=f"the test run's {self.name} did not come up; see {self._log}",
+            failure=lambda: f"the test run's {self.name} did not come up; see {self._log}",
             timeout_s=30,
             is_alive=self.is_alive,
         )
