@@ -8,7 +8,8 @@ they stood on the wire. Not here: JSON, subscriptions, what to do after a bad ch
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 from zlib import crc32
 
 from arbsite.errors import FeedCorrupt
@@ -44,6 +45,16 @@ def digits_from_token(token: bytes, precision: int) -> bytes:
     return digits[:surplus]
 
 
+@lru_cache(maxsize=8192)
+def _price_from_token(token: bytes, precision: int) -> tuple[int, bytes]:
+    """Ticks and checksum digits of a price; the same few prices come again and again."""
+    digits = digits_from_token(token, precision)
+    ticks = int(digits)
+    if not ticks:
+        raise FeedCorrupt("a level at price zero")
+    return ticks, digits.lstrip(b"0")
+
+
 class BookSide:
     """One side, best first. `sign` is 1 for asks, -1 for bids: keys are ascending on both."""
 
@@ -65,7 +76,7 @@ class BookSide:
 
     def apply(
         self,
-        levels: Iterable[RawLevel],
+        levels: Sequence[RawLevel],
         depth: int,
         price_precision: int,
         qty_precision: int,
@@ -76,22 +87,18 @@ class BookSide:
         venue's support advises. Raises FeedCorrupt, with the side half applied.
         """
         keys, lots, tokens, sign = self._keys, self._lots, self._tokens, self._sign
-        is_touched = False
         for price_token, qty_token in levels:
-            is_touched = True
-            price_digits = digits_from_token(price_token, price_precision)
+            ticks, price_digits = _price_from_token(price_token, price_precision)
             qty_digits = digits_from_token(qty_token, qty_precision)
-            key = sign * int(price_digits)
+            key = sign * ticks
             quantity = int(qty_digits)
-            if not key:
-                raise FeedCorrupt("a level at price zero")
             at = bisect_left(keys, key)
             is_held = at < len(keys) and keys[at] == key
             if not quantity:
                 if is_held:
                     del keys[at], lots[at], tokens[at]
                 continue
-            token = price_digits.lstrip(b"0") + qty_digits.lstrip(b"0")
+            token = price_digits + qty_digits.lstrip(b"0")
             if is_held:
                 lots[at] = quantity
                 tokens[at] = token
@@ -99,10 +106,9 @@ class BookSide:
                 keys.insert(at, key)
                 lots.insert(at, quantity)
                 tokens.insert(at, token)
-        if is_touched:
-            if len(keys) > depth:
-                del keys[depth:], lots[depth:], tokens[depth:]
-            self._crc_text = b"".join(tokens[:CHECKSUM_LEVELS])
+        if len(keys) > depth:
+            del keys[depth:], lots[depth:], tokens[depth:]
+        self._crc_text = b"".join(tokens[:CHECKSUM_LEVELS])
 
     @property
     def checksum_text(self) -> bytes:
@@ -160,7 +166,7 @@ class Book:
         return bid is not None and ask is not None and bid >= ask
 
     def apply_snapshot(
-        self, bids: Iterable[RawLevel], asks: Iterable[RawLevel], checksum: int
+        self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int
     ) -> bool:
         """Replace the book; return whether its checksum matches.
 
@@ -171,7 +177,7 @@ class Book:
         return self._apply(bids, asks, checksum)
 
     def apply_update(
-        self, bids: Iterable[RawLevel], asks: Iterable[RawLevel], checksum: int
+        self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int
     ) -> bool:
         """Apply one update in event order; return whether the checksum matches.
 
@@ -193,10 +199,12 @@ class Book:
         """Return (bids, asks), each the best `count` levels as (ticks, lots), best first."""
         return self._bids.levels(count), self._asks.levels(count)
 
-    def _apply(self, bids: Iterable[RawLevel], asks: Iterable[RawLevel], checksum: int) -> bool:
+    def _apply(self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int) -> bool:
         # Invalid first: an exception half way must not leave a usable book.
         self._is_valid = False
-        self._bids.apply(bids, self.depth, self.price_precision, self.qty_precision)
-        self._asks.apply(asks, self.depth, self.price_precision, self.qty_precision)
+        if bids:
+            self._bids.apply(bids, self.depth, self.price_precision, self.qty_precision)
+        if asks:
+            self._asks.apply(asks, self.depth, self.price_precision, self.qty_precision)
         self._is_valid = self.checksum() == checksum
         return self._is_valid
