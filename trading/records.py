@@ -7,7 +7,7 @@ fenced transaction. Whole units are `Decimal`; base deltas are signed (+ we rece
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,26 @@ from arbsite.events import LegRow, TradeRow
 from trading.intent import Intent
 
 LIVE_ATTEMPT_STATES = ("planned", "sending", "unknown", "acked")
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """One booked balance change of a trade, whole units, exact."""
+
+    venue: str
+    venue_asset: str
+    asset: str
+    delta: Decimal
+    kind: Literal["trade", "fee", "tip"]
+    reference: str
+    at_ns: int
+
+
+class DayRelease(msgspec.Struct, frozen=True):
+    """What a closing trade gives back to its day's limits, in USD."""
+
+    reserved: Decimal
+    used: Decimal
+    realised: Decimal
 
 
 class FillRecord(msgspec.Struct):
@@ -88,6 +108,12 @@ class TradeRecord(msgspec.Struct):
     naked_until_ns: int | None = None
     closed_ns: int | None = None
     reason: str = ""
+    lines: list[LedgerLine] = msgspec.field(default_factory=list)
+
+    @property
+    def has_filled(self) -> bool:
+        """Whether anything executed on any leg."""
+        return any(attempt.filled_base for attempt in self.attempts)
 
     @property
     def residual_base(self) -> Decimal:

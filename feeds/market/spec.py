@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from arbsite.units import pow10
+
 Direction = Literal["buy_dex_sell_cex", "buy_cex_sell_dex"]
 DIRECTIONS: tuple[Direction, Direction] = ("buy_dex_sell_cex", "buy_cex_sell_dex")
 
@@ -48,7 +50,7 @@ class MarketSpec(msgspec.Struct, frozen=True):
     def step_lots(self) -> int:
         """Smallest book quantity that is whole on both venues, in lots."""
         coarse = max(0, self.qty_precision - self.base_decimals)
-        step = int(10**coarse)
+        step = pow10(coarse)
         inc = self.qty_increment_lots
         return inc if inc % step == 0 else inc * step
 
@@ -56,8 +58,8 @@ class MarketSpec(msgspec.Struct, frozen=True):
         """Base units on chain of a book quantity; exact for multiples of `step_lots`."""
         shift = self.base_decimals - self.qty_precision
         if shift >= 0:
-            return lots * int(10**shift)
-        value, rest = divmod(lots, 10**-shift)
+            return lots * pow10(shift)
+        value, rest = divmod(lots, pow10(-shift))
         if rest:
             raise ValueError(f"{lots} lots is not a whole number of base units")
         return value

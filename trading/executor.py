@@ -1,0 +1,236 @@
+"""Carries intents out: plan both legs, make the intent durable, send, and see trades to their end.
+
+One executor per engine process. It owns the runners of all unfinished trades, routes the
+venues' words to them, and starts recovery's trades through the same code. It decides
+nothing about whether to trade: the engine did, and the store checks once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from decimal import Decimal
+
+from arbsite import keys
+from arbsite.clock import uuid7
+from arbsite.errors import NotSent
+from feeds.venues.base import CexFill, DexSwap
+from trading.booking import TradeRecords
+from trading.intent import Intent, IntentRefused
+from trading.ports import Desk
+from trading.records import AttemptRecord, TradeRecord
+from trading.rows import risk_day
+from trading.runner import TradeRunner, VenueEvent
+
+log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Runs every unfinished trade of one engine process."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._records = TradeRecords(
+            desk.kraken, desk.clock, spacing_s=desk.protocol.booking_poll_s
+        )
+        self._runners: dict[TradeRunner, asyncio.Task[None]] = {}
+        self._late: set[asyncio.Task[None]] = set()
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+
+    # ---- new intents ----------------------------------------------------------------
+
+    async def execute(self, intent: Intent) -> None:
+        """Store the decision and, when LIVE, trade it. Refusals go back to the engine."""
+        settings = self._desk.settings(intent.asset)
+        if intent.mode != "live":
+            await self._store_only(intent)
+            return
+        try:
+            attempts = self._plan(intent)
+            trade = TradeRecord(
+                id=uuid7(),
+                intent=intent,
+                state="open",
+                version=1,
+                risk_day=risk_day(intent),
+                attempts=attempts,
+            )
+            verdict = await self._desk.store.record_intent(
+                intent, settings, trade_id=trade.id, attempts=attempts
+            )
+        except NotSent as error:
+            self._refuse(intent, str(error))
+            return
+        if verdict != "recorded":
+            self._refuse(intent, verdict)
+            return
+        log.info("intent.recorded", extra={"intent_key": str(intent.intent_key)})
+        runner = self._adopt(trade)
+        runner.start()
+        self._run(runner)
+
+    async def _store_only(self, intent: Intent) -> None:
+        try:
+            verdict = await self._desk.store.record_intent(
+                intent, self._desk.settings(intent.asset), trade_id=None, attempts=()
+            )
+        except NotSent as error:
+            verdict = str(error)
+        self._refuse(intent, "stored" if verdict == "recorded" else verdict)
+
+    def _refuse(self, intent: Intent, reason: str) -> None:
+        log.info(
+            "intent.not_sent",
+            extra={"intent_key": str(intent.intent_key), "asset": intent.asset, "reason": reason},
+        )
+        self._desk.emit(
+            IntentRefused(
+                intent_key=intent.intent_key,
+                asset=intent.asset,
+                reason=reason,
+                at_ns=self._desk.clock.now_ns(),
+            )
+        )
+
+    def _plan(self, intent: Intent) -> list[AttemptRecord]:
+        """Both first attempts, the transaction signed. Raises NotSent when it cannot be."""
+        now_ns = self._desk.clock.now_ns()
+        if not self._desk.kraken.is_ready:
+            raise NotSent("Kraken's private socket is not ready")
+        if not self._desk.solana.is_ready:
+            raise NotSent("Solana has no fresh blockhash")
+        order = intent.verdict.order
+        return [
+            self._cex_attempt(intent, now_ns, is_first=order != "dex_first"),
+            self._dex_attempt(intent, now_ns, is_first=order != "cex_first"),
+        ]
+
+    def _cex_attempt(self, intent: Intent, now_ns: int, *, is_first: bool) -> AttemptRecord:
+        spec = intent.spec
+        attempt_id = keys.leg_id(intent.intent_key, "cex", 1)
+        return AttemptRecord(
+            id=attempt_id,
+            leg="cex",
+            seq=1,
+            venue="kraken",
+            side=intent.cex_side,
+            qty=Decimal(intent.qty_lots).scaleb(-spec.qty_precision),
+            state="sending" if is_first else "planned",
+            limit_price=Decimal(intent.cex_limit_ticks).scaleb(-spec.price_precision),
+            cl_ord_id=str(attempt_id),
+            deadline_ns=now_ns + intent.order_deadline_ms * 1_000_000 if is_first else None,
+            sent_ns=now_ns if is_first else None,
+        )
+
+    def _dex_attempt(self, intent: Intent, now_ns: int, *, is_first: bool) -> AttemptRecord:
+        spec = intent.spec
+        signed = self._desk.solana.sign(
+            DexSwap(
+                pool=spec.pool,
+                pool_kind=spec.pool_kind,
+                a_to_b=intent.dex_a_to_b,
+                exact_in=intent.dex_exact_in,
+                amount_raw=intent.base_raw,
+                threshold_raw=intent.dex_threshold_raw,
+                tick_array_starts=intent.tick_array_starts,
+                cu_price_micro_lamports=intent.cu_price_micro_lamports,
+                tip_lamports=intent.tip_lamports,
+            )
+        )
+        return AttemptRecord(
+            id=keys.leg_id(intent.intent_key, "dex", 1),
+            leg="dex",
+            seq=1,
+            venue="solana",
+            side="buy" if intent.cex_side == "sell" else "sell",
+            qty=Decimal(intent.base_raw).scaleb(-spec.base_decimals),
+            state="sending" if is_first else "planned",
+            signature=signed.signature,
+            raw_tx=signed.raw,
+            last_valid_height=signed.last_valid_height,
+            threshold_raw=intent.dex_threshold_raw,
+            sent_ns=now_ns if is_first else None,
+        )
+
+    # ---- unfinished trades ----------------------------------------------------------
+
+    def resume(self, trade: TradeRecord) -> None:
+        """Take a trade found in the database over from where it stands."""
+        runner = self._adopt(trade)
+        runner.resume()
+        self._run(runner)
+
+    def _adopt(self, trade: TradeRecord) -> TradeRunner:
+        return TradeRunner(self._desk, trade, self._records)
+
+    def _run(self, runner: TradeRunner) -> None:
+        task = asyncio.create_task(runner.run(), name=f"trade-{runner.trade.id}")
+        self._runners[runner] = task
+        task.add_done_callback(lambda done: self._ended(runner, done))
+
+    def _ended(self, runner: TradeRunner, task: asyncio.Task[None]) -> None:
+        self._runners.pop(runner, None)
+        if not task.cancelled() and task.exception() is not None:
+            # Fenced or a bug: the process must stop, the database knows the rest.
+            self.failure = task.exception()
+            self.failed.set()
+
+    # ---- the venues' words ----------------------------------------------------------
+
+    def deliver(self, event: VenueEvent) -> None:
+        """Route a venue event to the trade it belongs to; a stray fill looks for its trade."""
+        for runner in self._runners:
+            if runner.owns(event):
+                runner.deliver(event)
+                return
+        if isinstance(event, CexFill):
+            task = asyncio.create_task(self._find_home(event))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+    async def _find_home(self, fill: CexFill) -> None:
+        """A fill without a running trade: known already, late for a dead attempt, or stray."""
+        trade = await self._desk.store.trade_by_client_id(fill.cl_ord_id or fill.order_id)
+        if trade is None:
+            log.error("fill.stray", extra={"fill_id": fill.fill_id, "order_id": fill.order_id})
+            await self._desk.raise_stop(
+                "*",
+                "stray_fill",
+                f"Kraken reports fill {fill.fill_id} of an order that is not ours",
+                fill.fill_id,
+                "",
+            )
+            return
+        known = {fill_id for attempt in trade.attempts for fill_id in attempt.fills}
+        if fill.fill_id in known:
+            return
+        for runner in self._runners:
+            if runner.trade.id == trade.id:
+                runner.deliver(fill)
+                return
+        runner = self._adopt(trade)
+        runner.deliver(fill)
+        self._run(runner)
+
+    # ---- for the host ---------------------------------------------------------------
+
+    @property
+    def open_trades(self) -> list[TradeRecord]:
+        """Trades still being worked on."""
+        return [runner.trade for runner in self._runners]
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for trades to settle before a stop; what is left is recovery's work."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while asyncio.get_running_loop().time() < deadline:
+            if all(trade.is_settled for trade in self.open_trades):
+                return
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Stop every runner where it stands."""
+        tasks = [*self._runners.values(), *self._late]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,63 @@
+"""What a running trade needs from its process: venues, store, clock, and words to others.
+
+The host (`run_engine`), the seeded simulation and the tests each build one `Desk`; the
+executor and the runners know nothing else of the process they live in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import msgspec
+
+from arbsite.clock import Clock
+from arbsite.events import Mode
+from feeds.venues.base import CexTrading, DexTrading
+from trading.intent import AssetSettings, EngineInput
+from trading.store import TradeStore
+
+
+class HedgeMarket(msgspec.Struct, frozen=True):
+    """The book a hedge would meet now: touch prices in ticks and the quote asset's mark."""
+
+    bid_ticks: int
+    ask_ticks: int
+    cex_quote_usd: Decimal
+
+
+class Protocolled(msgspec.Struct, frozen=True):
+    """Times of the execution protocol (design: exactly-once execution), in seconds.
+
+    `max_intent_age_s`: an intent older than this right before the send is not sent.
+    `skew_s` + `quiet_s`: how long after an order's deadline silence starts to count;
+    quiet is the venue's measured visibility lag times three. `read_spacing_s` between the
+    two empty reads. `rebroadcast_s` between sends of the same signed bytes.
+    """
+
+    max_intent_age_s: float = 0.2
+    skew_s: float = 0.5
+    quiet_s: float = 3.0
+    read_spacing_s: float = 1.0
+    empty_reads: int = 2
+    rebroadcast_s: float = 1.0
+    dex_poll_s: float = 0.8
+    ack_patience_s: float = 1.5
+    booking_poll_s: float = 2.0
+    single_provider_margin_blocks: int = 10
+    hedge_slip_bps: int = 100
+
+
+class Desk(msgspec.Struct):
+    """Everything one engine process lends to its trades."""
+
+    kraken: CexTrading
+    solana: DexTrading
+    store: TradeStore
+    clock: Clock
+    emit: Callable[[EngineInput], None]
+    mode: Callable[[str], Mode]
+    settings: Callable[[str], AssetSettings]
+    hedge_market: Callable[[str], HedgeMarket | None]
+    raise_stop: Callable[[str, str, str, str, str], Awaitable[None]]
+    protocol: Protocolled = Protocolled()

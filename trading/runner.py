@@ -1,0 +1,530 @@
+"""One trade from its durable intent to its booked end, by looking at where it stands.
+
+The runner is level-triggered: each turn it takes what the venues said, drives every live
+attempt one step, starts the second leg, hedges a residual, settles, books and closes. A
+fresh trade and one found after a crash run the same code. It never decides to trade; it
+finishes what was decided. Callers: the executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from decimal import Decimal
+
+import msgspec
+import psycopg
+
+from arbsite import keys
+from arbsite.errors import NotSent
+from feeds.venues.base import CexFill, CexOrderState, DexEvent, DexSwap, TxSighting
+from trading import booking
+from trading.cex_leg import CexLeg
+from trading.dex_leg import DexLeg
+from trading.intent import TradeClosed, TradeProgressed
+from trading.legs import TradeEvent, next_attempt_state, next_trade_state, residual_action
+from trading.ports import Desk, HedgeMarket
+from trading.records import AttemptRecord, DayRelease, TradeRecord
+
+log = logging.getLogger(__name__)
+VenueEvent = CexFill | CexOrderState | DexEvent
+IDLE_TURN_S = 0.2
+DATABASE_RETRY_S = 0.5
+FULL_FILL = Decimal("0.9")
+
+
+class TradeRunner:
+    """Owns one TradeRecord; `run` returns when it is closed or parked with an operator."""
+
+    def __init__(self, desk: Desk, trade: TradeRecord, records: booking.TradeRecords) -> None:
+        self.trade = trade
+        self._desk = desk
+        self._records = records
+        self._inbox: deque[VenueEvent] = deque()
+        self._wake = asyncio.Event()
+        self._sends: set[asyncio.Task[None]] = set()
+        self._cex: dict[object, CexLeg] = {}
+        self._dex: dict[object, DexLeg] = {}
+        self._saved = self._picture()
+        self._has_told_settled = trade.is_settled
+        self._told: tuple[str, str, int | None] = ("", "", None)
+        for attempt in trade.attempts:
+            self._adopt(attempt)
+
+    def _adopt(self, attempt: AttemptRecord) -> None:
+        if attempt.venue == "kraken":
+            self._cex[attempt.id] = CexLeg(self._desk, self.trade.intent, attempt, self._records)
+        else:
+            self._dex[attempt.id] = DexLeg(self._desk, self.trade.intent, attempt)
+
+    # ---- what the executor calls ----------------------------------------------------
+
+    def deliver(self, event: VenueEvent) -> None:
+        """Queue a venue's word for the next turn."""
+        self._inbox.append(event)
+        self._wake.set()
+
+    def owns(self, event: VenueEvent) -> bool:
+        """Whether the event is about one of our attempts."""
+        if isinstance(event, TxSighting):
+            return any(a.signature == event.signature for a in self.trade.attempts)
+        if isinstance(event, CexFill | CexOrderState):
+            return any(
+                (event.cl_ord_id is not None and a.cl_ord_id == event.cl_ord_id)
+                or (a.order_id != "" and a.order_id == event.order_id)
+                for a in self.trade.attempts
+            )
+        return False
+
+    def start(self) -> None:
+        """Send what was recorded as SENDING, unless the decision has grown too old."""
+        intent, clock = self.trade.intent, self._desk.clock
+        age_s = (clock.now_ns() - intent.decided_ns) / 1e9
+        if age_s > self._desk.protocol.max_intent_age_s:
+            for attempt in self.trade.attempts:
+                attempt.state = next_attempt_state(
+                    attempt.state,  # type: ignore[arg-type]
+                    "send_failed_before_wire",
+                )
+                attempt.is_booked = True
+            self.trade.reason = f"not sent: the intent was {age_s * 1e3:.0f} ms old"
+            return
+        for attempt in self.trade.attempts:
+            if attempt.state == "sending":
+                self._send(attempt)
+
+    def resume(self) -> None:
+        """Take over after a restart: nothing planned is sent, nothing sent is sent again."""
+        for attempt in self.trade.attempts:
+            if attempt.state == "planned":
+                attempt.state = "stale"
+                attempt.is_booked = True
+                attempt.evidence.append(
+                    {
+                        "event": "abandoned",
+                        "at_ns": self._desk.clock.now_ns(),
+                        "answer": "planned before a restart",
+                    }
+                )
+            elif attempt.state == "sending":
+                attempt.state = next_attempt_state("sending", "outcome_unknown")
+            if attempt.id in self._dex:
+                self._dex[attempt.id].resume()
+
+    async def run(self) -> None:
+        """Work until the trade is closed or parked."""
+        try:
+            while True:
+                await self._turn()
+                if self._is_finished() and not self._inbox:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), IDLE_TURN_S)
+                self._wake.clear()
+        finally:
+            for task in self._sends:
+                task.cancel()
+
+    def _is_finished(self) -> bool:
+        """Closed, or parked with nothing left to book."""
+        if self.trade.state == "closed":
+            return True
+        return self.trade.state == "operator" and self._is_all_booked()
+
+    def _is_all_booked(self) -> bool:
+        return all(not a.is_live and a.is_booked for a in self.trade.attempts)
+
+    # ---- one turn -------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        while self._inbox:
+            self._take(self._inbox.popleft())
+        may_broadcast = self._desk.mode(self.trade.intent.asset) != "halt"
+        for cex in list(self._cex.values()):
+            self.trade.lines += await cex.drive()
+        for dex in list(self._dex.values()):
+            self.trade.lines += await dex.drive(may_broadcast=may_broadcast)
+        self._note_times()
+        await self._start_second_leg()
+        await self._settle_or_hedge()
+        await self._close_when_booked()
+        await self._save_if_changed()
+        self._tell_engine()
+
+    def _take(self, event: VenueEvent) -> None:
+        if isinstance(event, TxSighting):
+            for dex in self._dex.values():
+                if dex.attempt.signature == event.signature:
+                    dex.see(event)
+            return
+        if not isinstance(event, CexFill | CexOrderState):
+            return
+        for cex in self._cex.values():
+            attempt = cex.attempt
+            if attempt.cl_ord_id == event.cl_ord_id or attempt.order_id == event.order_id:
+                if isinstance(event, CexFill):
+                    was_dead = attempt.state == "dead"
+                    cex.see_fill(event)
+                    if was_dead or self.trade.state == "closed":
+                        self._move("late_fill")
+                        self.trade.is_settled = False
+                else:
+                    cex.see_order(event)
+
+    def _send(self, attempt: AttemptRecord) -> None:
+        leg = self._cex.get(attempt.id) or self._dex[attempt.id]
+        task = asyncio.create_task(leg.send(), name=f"send-{attempt.leg}-{attempt.seq}")
+        self._sends.add(task)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sends.discard(task)
+        self._wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("send.crashed", exc_info=task.exception())
+
+    # ---- second leg -----------------------------------------------------------------
+
+    async def _start_second_leg(self) -> None:
+        planned = [attempt for attempt in self.trade.attempts if attempt.state == "planned"]
+        if not planned:
+            return
+        attempt = planned[0]
+        mode = self._desk.mode(self.trade.intent.asset)
+        if mode != "live":
+            self._abandon(attempt, f"mode became {mode}")
+        elif attempt.leg == "cex":
+            await self._send_cex_after_dex(attempt)
+        else:
+            await self._send_dex_after_cex(attempt)
+
+    async def _send_cex_after_dex(self, attempt: AttemptRecord) -> None:
+        first = self._dex_leg()
+        if first.outcome == "landed":
+            attempt.deadline_ns = self._deadline_ns()
+            await self._commit_and_send(attempt)
+        elif first.outcome in ("failed", "expired"):
+            self._abandon(attempt, f"the Solana leg {first.outcome}")
+
+    async def _send_dex_after_cex(self, attempt: AttemptRecord) -> None:
+        first = self.trade.latest("cex")
+        if first is None or first.is_live:
+            return
+        if first.filled_base == attempt.qty:
+            await self._commit_and_send(attempt)
+            return
+        self._abandon(attempt, f"the Kraken leg filled {first.filled_base}")
+        if first.filled_base:
+            self._resign_for(attempt, first.filled_base)
+            await self._commit_and_send(self.trade.attempts[-1])
+
+    def _resign_for(self, planned: AttemptRecord, base: Decimal) -> None:
+        """A partly filled first leg: a new transaction for exactly what was filled.
+
+        The threshold shrinks in proportion, rounded against us by at most one unit.
+        """
+        intent = self.trade.intent
+        spec = intent.spec
+        amount_raw = int(base.scaleb(spec.base_decimals))
+        assert planned.threshold_raw is not None
+        scaled = planned.threshold_raw * amount_raw
+        threshold = (
+            -(-scaled // intent.base_raw) if intent.dex_exact_in else scaled // intent.base_raw
+        )
+        try:
+            signed = self._desk.solana.sign(
+                DexSwap(
+                    pool=spec.pool,
+                    pool_kind=spec.pool_kind,
+                    a_to_b=intent.dex_a_to_b,
+                    exact_in=intent.dex_exact_in,
+                    amount_raw=amount_raw,
+                    threshold_raw=threshold,
+                    tick_array_starts=intent.tick_array_starts,
+                    cu_price_micro_lamports=intent.cu_price_micro_lamports,
+                    tip_lamports=intent.tip_lamports,
+                )
+            )
+        except NotSent as error:
+            self.trade.reason = f"second leg not signed: {error}"
+            return
+        attempt = AttemptRecord(
+            id=keys.leg_id(intent.intent_key, "dex", planned.seq + 1),
+            leg="dex",
+            seq=planned.seq + 1,
+            venue="solana",
+            side=planned.side,
+            qty=base,
+            state="planned",
+            signature=signed.signature,
+            raw_tx=signed.raw,
+            last_valid_height=signed.last_valid_height,
+            threshold_raw=threshold,
+        )
+        self.trade.attempts.append(attempt)
+        self._adopt(attempt)
+
+    async def _commit_and_send(self, attempt: AttemptRecord) -> None:
+        """Make SENDING durable, then send: never the other way round."""
+        if attempt.state != "planned":
+            return
+        attempt.state = next_attempt_state("planned", "send_started")
+        attempt.sent_ns = self._desk.clock.now_ns()
+        await self._save()
+        self._send(attempt)
+
+    def _abandon(self, attempt: AttemptRecord, why: str) -> None:
+        attempt.state = next_attempt_state(attempt.state, "abandoned")  # type: ignore[arg-type]
+        attempt.is_booked = True
+        attempt.evidence.append(
+            {"event": "abandoned", "at_ns": self._desk.clock.now_ns(), "answer": why[:300]}
+        )
+
+    # ---- residual -------------------------------------------------------------------
+
+    async def _settle_or_hedge(self) -> None:
+        trade = self.trade
+        if trade.is_settled or trade.state == "operator" or not self._outcomes_known():
+            return
+        spec = trade.intent.spec
+        lots = int(trade.residual_base.scaleb(spec.qty_precision))
+        market = self._desk.hedge_market(trade.intent.asset)
+        settings = self._desk.settings(trade.intent.asset)
+        used = sum(1 for attempt in trade.attempts if attempt.leg == "hedge")
+        naked_ns = self._desk.clock.now_ns() - (trade.naked_from_ns or self._desk.clock.now_ns())
+        verdict = residual_action(
+            lots,
+            spec,
+            settings,
+            price_ticks=market.bid_ticks if market else trade.intent.cex_expected_ticks,
+            cex_quote_usd=(
+                market.cex_quote_usd if market else trade.intent.marks_usd[spec.cex_quote]
+            ),
+            attempts_left=settings.max_hedges - used,
+            naked_s=naked_ns / 1e9,
+        )
+        if verdict.action in ("flat", "dust"):
+            self._settle(verdict.reason if verdict.action == "dust" else "")
+        elif verdict.action == "operator" or self._desk.mode(trade.intent.asset) == "halt":
+            await self._park(verdict.reason)
+        elif market is not None and self._desk.kraken.is_ready:
+            await self._hedge(verdict.side, verdict.lots, market, used)
+
+    def _outcomes_known(self) -> bool:
+        """Whether every attempt's effect is known well enough to act on the residual."""
+        if self._sends:
+            return False
+        for attempt in self.trade.attempts:
+            if attempt.id in self._dex:
+                if self._dex[attempt.id].outcome == "pending":
+                    return False
+            elif attempt.is_live:
+                return False
+        return True
+
+    async def _hedge(self, side: str, lots: int, market: HedgeMarket, used: int) -> None:
+        trade = self.trade
+        intent, spec = trade.intent, trade.intent.spec
+        slip_bps = self._desk.protocol.hedge_slip_bps
+        if side == "sell":
+            ticks = market.bid_ticks * (10_000 - slip_bps) // 10_000
+        else:
+            ticks = -(-market.ask_ticks * (10_000 + slip_bps) // 10_000)
+        ticks -= ticks % spec.price_increment_ticks
+        if trade.state == "open":
+            self._move("residual_found")
+        hedge_id = keys.leg_id(intent.intent_key, "hedge", used + 1)
+        now_ns = self._desk.clock.now_ns()
+        attempt = AttemptRecord(
+            id=hedge_id,
+            leg="hedge",
+            seq=used + 1,
+            venue="kraken",
+            side=side,
+            qty=Decimal(lots).scaleb(-spec.qty_precision),
+            state="sending",
+            limit_price=Decimal(ticks).scaleb(-spec.price_precision),
+            cl_ord_id=str(hedge_id),
+            deadline_ns=self._deadline_ns(),
+            sent_ns=now_ns,
+        )
+        trade.attempts.append(attempt)
+        self._adopt(attempt)
+        await self._save()
+        self._send(attempt)
+
+    def _settle(self, note: str) -> None:
+        trade = self.trade
+        if trade.state == "hedging":
+            self._move("hedged")
+        trade.is_settled = True
+        trade.outcome = self._outcome_word()
+        if note and not trade.reason:
+            trade.reason = note
+        if trade.naked_from_ns is not None and trade.naked_until_ns is None:
+            trade.naked_until_ns = (
+                max(attempt.filled_ns or 0 for attempt in trade.attempts)
+                or self._desk.clock.now_ns()
+            )
+
+    def _outcome_word(self) -> str:
+        cex, dex = self.trade.latest("cex"), self.trade.latest("dex")
+        wanted = Decimal(self.trade.intent.qty_lots).scaleb(-self.trade.intent.spec.qty_precision)
+        filled = [attempt.filled_base if attempt else Decimal(0) for attempt in (cex, dex)]
+        if any(attempt.filled_base for attempt in self.trade.attempts if attempt.leg == "hedge"):
+            return "hedged"
+        if all(amount >= FULL_FILL * wanted for amount in filled):
+            return "both"
+        return "partial" if any(filled) else "missed"
+
+    async def _park(self, why: str) -> None:
+        """Hand the trade to a person, loudly: incident, stop, red banner."""
+        trade = self.trade
+        self._move("parked")
+        trade.outcome = "partial"
+        trade.reason = why
+        await self._desk.raise_stop(
+            trade.intent.asset,
+            "residual_parked",
+            f"{trade.residual_base} {trade.intent.asset} left over: {why}",
+            str(trade.residual_base),
+            "0",
+        )
+
+    # ---- times, closing, saving -----------------------------------------------------
+
+    def _note_times(self) -> None:
+        trade = self.trade
+        times = [a.filled_ns for a in trade.attempts if a.filled_ns and a.filled_base]
+        if times and trade.naked_from_ns is None:
+            trade.naked_from_ns = min(times)
+        sent = [attempt.sent_ns for attempt in trade.attempts if attempt.leg != "hedge"]
+        if trade.wired_ns is None and all(sent):
+            trade.wired_ns = max(value for value in sent if value)
+        cex, dex = trade.latest("cex"), trade.latest("dex")
+        if trade.both_filled_ns is None and cex and dex:
+            wanted = FULL_FILL * min(cex.qty, dex.qty)
+            if min(cex.filled_base, dex.filled_base) >= wanted and cex.filled_ns and dex.filled_ns:
+                trade.both_filled_ns = max(cex.filled_ns, dex.filled_ns)
+
+    async def _close_when_booked(self) -> None:
+        trade = self.trade
+        if not trade.is_settled or trade.state in ("closed", "operator"):
+            return
+        if not self._is_all_booked():
+            return
+        before = trade.realised_pnl_usd
+        trade.realised_pnl_usd = booking.realised_usd(trade)
+        trade.is_verified = all(
+            fill.status == "booked"
+            for attempt in trade.attempts
+            for fill in attempt.fills.values()
+            if fill.base_delta
+        )
+        if trade.closed_ns is None:
+            traded = trade.intent.notional_usd if trade.has_filled else Decimal(0)
+            release = DayRelease(trade.intent.notional_usd, traded, trade.realised_pnl_usd)
+        else:
+            # Reopened by a late fill: the reservation was freed at the first close.
+            gained = trade.realised_pnl_usd - (before or Decimal(0))
+            release = DayRelease(Decimal(0), Decimal(0), gained)
+        trade.closed_ns = self._desk.clock.now_ns()
+        self._move("closed_flat")
+        await self._save(release)
+
+    async def _save_if_changed(self) -> None:
+        if self._picture() != self._saved:
+            await self._save()
+
+    async def _save(self, release: DayRelease | None = None) -> None:
+        """Commit the trade; a database outage is waited out, the send behind it waits too."""
+        while True:
+            try:
+                await self._desk.store.commit(self.trade, release=release)
+            except psycopg.OperationalError as error:
+                log.warning("trade.not_saved", extra={"error": str(error)[:200]})
+                await asyncio.sleep(DATABASE_RETRY_S)
+            else:
+                self._saved = self._picture()
+                return
+
+    def _picture(self) -> bytes:
+        """Everything durable about the trade but its version counter."""
+        trade = self.trade
+        return msgspec.json.encode(
+            [
+                trade.state,
+                trade.is_settled,
+                trade.outcome,
+                trade.is_verified,
+                trade.wired_ns,
+                trade.both_filled_ns,
+                trade.naked_until_ns,
+                trade.reason,
+                len(trade.lines),
+                trade.attempts,
+            ]
+        )
+
+    def _tell_engine(self) -> None:
+        """Report progress each time something moved, and the end once."""
+        trade, now_ns = self.trade, self._desk.clock.now_ns()
+        cex, dex = trade.latest("cex"), trade.latest("dex")
+        landed_slot = self._dex_leg().landed_slot if dex else None
+        if trade.is_settled or trade.state == "operator":
+            if self._has_told_settled:
+                return
+            self._has_told_settled = True
+            wanted = cex.qty if cex else Decimal(0)
+            self._desk.emit(
+                TradeClosed(
+                    intent_key=trade.intent.intent_key,
+                    asset=trade.intent.asset,
+                    outcome="operator" if trade.state == "operator" else trade.outcome,  # type: ignore[arg-type]
+                    realised_usd=booking.observed_usd(trade),
+                    dex_landed=self._has_landed(dex),
+                    cex_filled_ratio=(
+                        float(cex.filled_base / wanted) if cex and cex.sent_ns and wanted else None
+                    ),
+                    cex_fill_ns=cex.filled_ns if cex else None,
+                    landed_slot=landed_slot,
+                    at_ns=now_ns,
+                )
+            )
+            return
+        told = (cex.state if cex else "", dex.state if dex else "", landed_slot)
+        if told != self._told:
+            self._told = told
+            self._desk.emit(
+                TradeProgressed(
+                    intent_key=trade.intent.intent_key,
+                    asset=trade.intent.asset,
+                    cex_state=told[0],
+                    dex_state=told[1],
+                    cex_fill_ns=cex.filled_ns if cex else None,
+                    landed_slot=landed_slot,
+                    at_ns=now_ns,
+                )
+            )
+
+    @staticmethod
+    def _has_landed(dex: AttemptRecord | None) -> bool | None:
+        """Whether a sent swap succeeded; None when it was never sent."""
+        if dex is None or dex.sent_ns is None:
+            return None
+        return bool(dex.filled_base)
+
+    def _move(self, event: TradeEvent) -> None:
+        before = self.trade.state
+        self.trade.state = next_trade_state(before, event)  # type: ignore[arg-type]
+        log.info("trade.moved", extra={"from": before, "to": self.trade.state, "event": event})
+
+    def _dex_leg(self) -> DexLeg:
+        attempt = self.trade.latest("dex")
+        assert attempt is not None
+        return self._dex[attempt.id]
+
+    def _deadline_ns(self) -> int:
+        return self._desk.clock.now_ns() + self.trade.intent.order_deadline_ms * 1_000_000
