@@ -1,0 +1,303 @@
+"""The gates a candidate passes before anything is sent, in one fixed order.
+
+Pure: `check` sees a candidate, the state of the world and the limits in force, and says
+`Approved` or names the FIRST gate that refused, with the value and the limit it compared.
+Unknown is refused, never assumed. Called by the engine, by previews and by the back-test.
+Not here: caps under concurrency (the store checks those again under its row locks), and
+stopping (a refusal refuses one candidate; a stop is the control service's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from arbsite.events import Mode
+
+# Modes in which a decision may go on: sent, booked on paper, or stored.
+DECIDING_MODES: Final = frozenset({"live", "paper", "observe"})
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A sized trade that wants to become an intent. Money in USD."""
+
+    asset: str
+    size_lots: int
+    min_lots: int
+    size_cost: Decimal
+    min_cost: Decimal
+    limited_by: str
+    notional_usd: Decimal
+    decision_value_usd: Decimal
+    gross_bps: float
+    window_intents: int
+    quote_refusal: str = ""
+
+
+class GateState(msgspec.Struct, frozen=True):
+    """What the engine knows at the decision. Ages in ms; None = never heard, so refused.
+
+    `is_known_mode` is False until the Control rows have been read once.
+    """
+
+    mode: Mode
+    is_known_mode: bool
+    is_enabled: bool
+    is_kraken_ready: bool
+    is_solana_ready: bool
+    kraken_status: str | None
+    solana_status: str | None
+    pair_status: str | None
+    frame_age_ms: float | None
+    chain_age_ms: float | None
+    book_fault: str
+    pool_fault: str
+    slot_lag: int | None
+    mark_fault: str
+    mark_age_ms: float | None
+    is_fee_known: bool
+    balances_age_ms: float | None
+    cooldown_left_ms: float
+    busy_reason: str
+    standing_basis: str
+    used_notional_usd: Decimal
+    used_loss_usd: Decimal
+    used_trades: int
+
+
+class GateLimits(msgspec.Struct, frozen=True):
+    """The limits in force for one asset."""
+
+    max_frame_age_ms: int
+    max_slot_lag: int
+    max_balances_age_ms: int
+    max_gap_bps: float
+    intents_per_window: int
+    daily_notional_cap_usd: Decimal
+    daily_loss_cap_usd: Decimal
+    daily_trades_cap: int
+    max_notional_usd: Decimal
+    min_profit_usd: Decimal
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """Every gate passed."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The first gate that said no, with what it compared (texts for people)."""
+
+    gate: str
+    value: str
+    limit: str
+
+
+APPROVED: Final = Approved()
+Verdict = Approved | Refused
+# (value, limit) when a gate refuses, None when it passes.
+_Answer = tuple[str, str] | None
+_Gate = Callable[[Candidate, GateState, GateLimits], _Answer]
+
+
+def check(candidate: Candidate, state: GateState, limits: GateLimits) -> Verdict:
+    """Ask every gate in order; the first refusal is the verdict."""
+    for name, gate in GATES:
+        answer = gate(candidate, state, limits)
+        if answer is not None:
+            return Refused(name, answer[0], answer[1])
+    return APPROVED
+
+
+def _mode(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    if not state.is_known_mode:
+        return "unknown", "control read"
+    return None if state.mode in DECIDING_MODES else (state.mode, "live, paper or observe")
+
+
+def _enabled(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    return None if state.is_enabled else ("disabled", "enabled")
+
+
+def _venue_ready(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    # Only a live decision is sent; paper and observe need no trading client.
+    if state.mode != "live":
+        return None
+    if not state.is_kraken_ready:
+        return "kraken not ready", "ready"
+    return None if state.is_solana_ready else ("solana not ready", "ready")
+
+
+def _venue_status(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    for venue, status in (
+        ("kraken", state.kraken_status),
+        ("solana", state.solana_status),
+        ("pair", state.pair_status),
+    ):
+        if status != "online":
+            return f"{venue} {status or 'unknown'}", "online"
+    return None
+
+
+def _at_most(value: float | None, limit: float, unit: str) -> _Answer:
+    if value is None:
+        return "never", f"{limit:g} {unit}"
+    return None if value <= limit else (f"{value:.0f} {unit}", f"{limit:g} {unit}")
+
+
+def _frame_age(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    return _at_most(state.frame_age_ms, limits.max_frame_age_ms, "ms")
+
+
+def _chain_age(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    return _at_most(state.chain_age_ms, limits.max_frame_age_ms, "ms")
+
+
+def _book(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    return (state.book_fault, "valid") if state.book_fault else None
+
+
+def _pool(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    return (state.pool_fault, "valid") if state.pool_fault else None
+
+
+def _slot_lag(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    return _at_most(state.slot_lag, limits.max_slot_lag, "slots")
+
+
+def _marks(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    if state.mark_fault:
+        return state.mark_fault, "valid"
+    return _at_most(state.mark_age_ms, limits.max_frame_age_ms, "ms")
+
+
+def _fees(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    return None if state.is_fee_known else ("unknown", "known")
+
+
+def _balances(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    return _at_most(state.balances_age_ms, limits.max_balances_age_ms, "ms")
+
+
+def _anomaly(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
+    # A gap this wide is a wrong market, a halted token or a broken feed, never an edge.
+    if abs(candidate.gross_bps) <= limits.max_gap_bps:
+        return None
+    return f"{candidate.gross_bps:.0f} bps", f"{limits.max_gap_bps:g} bps"
+
+
+def _standing_basis(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    return (state.standing_basis, "none") if state.standing_basis else None
+
+
+def _cooldown(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    left = state.cooldown_left_ms
+    return (f"{left:.0f} ms left", "0 ms left") if left > 0 else None
+
+
+def _busy(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    return (state.busy_reason, "idle") if state.busy_reason else None
+
+
+def _window_intents(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
+    if candidate.window_intents < limits.intents_per_window:
+        return None
+    return str(candidate.window_intents), str(limits.intents_per_window)
+
+
+def _exact_quote(candidate: Candidate, _: GateState, __: GateLimits) -> _Answer:
+    return (candidate.quote_refusal, "quoted") if candidate.quote_refusal else None
+
+
+def _min_size(candidate: Candidate, _: GateState, __: GateLimits) -> _Answer:
+    why = f" ({candidate.limited_by})"
+    if candidate.size_lots < candidate.min_lots:
+        return f"{candidate.size_lots} lots{why}", f"{candidate.min_lots} lots"
+    if candidate.size_cost < candidate.min_cost:
+        return f"{candidate.size_cost:.4f}{why}", f"{candidate.min_cost}"
+    return None
+
+
+def _max_notional(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
+    if candidate.notional_usd <= limits.max_notional_usd:
+        return None
+    return f"{candidate.notional_usd:.2f} USD", f"{limits.max_notional_usd} USD"
+
+
+def _daily_loss(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    if state.used_loss_usd < limits.daily_loss_cap_usd:
+        return None
+    return f"{state.used_loss_usd:.2f} USD", f"{limits.daily_loss_cap_usd} USD"
+
+
+def _daily_notional(candidate: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    after = state.used_notional_usd + candidate.notional_usd
+    if after <= limits.daily_notional_cap_usd:
+        return None
+    return f"{after:.2f} USD", f"{limits.daily_notional_cap_usd} USD"
+
+
+def _daily_trades(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    if state.used_trades < limits.daily_trades_cap:
+        return None
+    return str(state.used_trades), str(limits.daily_trades_cap)
+
+
+def _min_profit(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
+    if candidate.decision_value_usd >= limits.min_profit_usd:
+        return None
+    return f"{candidate.decision_value_usd:.4f} USD", f"{limits.min_profit_usd} USD"
+
+
+# The order is part of the product: the first refusal is what a window is blocked by.
+GATES: Final[tuple[tuple[str, _Gate], ...]] = (
+    ("mode", _mode),
+    ("enabled", _enabled),
+    ("venue_ready", _venue_ready),
+    ("venue_status", _venue_status),
+    ("frame_age", _frame_age),
+    ("chain_age", _chain_age),
+    ("book", _book),
+    ("pool", _pool),
+    ("slot_lag", _slot_lag),
+    ("marks", _marks),
+    ("fees", _fees),
+    ("balances", _balances),
+    ("anomaly", _anomaly),
+    ("standing_basis", _standing_basis),
+    ("cooldown", _cooldown),
+    ("busy", _busy),
+    ("window_intents", _window_intents),
+    ("exact_quote", _exact_quote),
+    ("min_size", _min_size),
+    ("max_notional", _max_notional),
+    ("daily_loss", _daily_loss),
+    ("daily_notional", _daily_notional),
+    ("daily_trades", _daily_trades),
+    ("min_profit", _min_profit),
+)
+
+# A window refused by one of these was not ours to take: it does not count as eligible.
+# Being busy, a cap or our own limit of intents is our choice, and such a window counts.
+INELIGIBLE_GATES: Final = frozenset(
+    {
+        "mode",
+        "enabled",
+        "venue_ready",
+        "venue_status",
+        "frame_age",
+        "chain_age",
+        "book",
+        "pool",
+        "slot_lag",
+        "marks",
+        "fees",
+        "balances",
+        "anomaly",
+        "standing_basis",
+        "cooldown",
+        "min_size",
+    }
+)
