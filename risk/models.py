@@ -31,12 +31,14 @@ class Control(models.Model):
     """The mode of one scope: "*" (the whole engine) or an asset.
 
     `mode` is what people set. `trips` holds the rules that stopped the scope, by rule
-    word: {"text", "value", "limit", "since_ns"}; while any is present the scope is at
+    word: {"text", "value", "limit", "since_ns"}; `mode_before` is where a pause goes back to.
+    While a trip is present the scope is at
     least HEDGE-ONLY, and lifting a trip never loosens what a person set.
     """
 
     scope = models.CharField(max_length=16, primary_key=True)
     mode = models.CharField(max_length=16, choices=ModeChoice.choices, default=ModeChoice.OBSERVE)
+    mode_before = models.CharField(max_length=16, blank=True)
     trips = models.JSONField(default=dict, blank=True)
     version = models.PositiveBigIntegerField(default=1)
     command_id = models.CharField(max_length=64, blank=True)
@@ -75,9 +77,7 @@ class Command(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "idempotency_key"], name="command_once_per_key"
-            )
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="command_once_per_key")
         ]
 
     def __str__(self) -> str:
