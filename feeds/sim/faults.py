@@ -23,6 +23,7 @@ Kraken knobs
     kraken.zero_fill_p           prob   an order that takes nothing although it could
     kraken.partial_p             prob   an order takes 10–90 % of its quantity at most
     kraken.html_502_p            prob   a REST call gets an HTML 502; acted on or not by a fair coin
+    kraken.key_revoked           flag   REST says EAPI:Invalid key, orders ESession:Invalid session
     kraken.visibility_lag_s      number closed orders and trades appear in REST this much later
     kraken.system_status         word   online | maintenance | cancel_only | post_only
     kraken.pair_status           map    {symbol: status}; pairs not named are online
@@ -57,6 +58,7 @@ KRAKEN_KNOBS: dict[str, FaultValue] = {
     "kraken.zero_fill_p": 0.0,
     "kraken.partial_p": 0.0,
     "kraken.html_502_p": 0.0,
+    "kraken.key_revoked": False,
     "kraken.visibility_lag_s": 0.0,
     "kraken.system_status": "online",
     "kraken.pair_status": {},

@@ -130,7 +130,8 @@ class PrivateSession(Session):
 
     def _account_of(self, request: Request) -> str:
         account = self._tokens.account(request.params.get("token"), self._held_tokens)
-        if account is None or (self.account and account != self.account):
+        is_other = bool(self.account) and account != self.account
+        if account is None or is_other or self.around.faults.is_on("kraken.key_revoked"):
             raise RequestRefused("ESession:Invalid session")
         return account
 

@@ -95,7 +95,7 @@ class KrakenRest:
         """Check key, signature and nonce, in this order; return the account."""
         key = headers.get("api-key", "")
         account = self._accounts.owner(key)
-        if account is None:
+        if account is None or self._around.faults.is_on("kraken.key_revoked"):
             raise OrderRefused("EAPI:Invalid key")
         nonce = params.get("nonce", "")
         digest = hashlib.sha256(nonce.encode() + body).digest()

@@ -12,7 +12,13 @@ import msgspec
 import pytest
 
 from arbsite.clock import ManualClock
-from feeds.sim.kraken_records import Order, OrderRefused
+from feeds.sim.kraken_records import (
+    BalancesMoved,
+    ExchangeEvent,
+    Executed,
+    Order,
+    OrderRefused,
+)
 from feeds.sim.tests.kraken.rig import BTC, KEY, LOT, SOL, Venue, account
 from feeds.sim.truth import TruthStore
 
@@ -204,6 +210,29 @@ def test_a_killed_exchange_comes_back_as_it_was(tmp_path: Path) -> None:
     assert fresh.order_id not in made.exchange.accounts.orders
     known = {trade.txid for trade in made.exchange.true_trades()}
     assert again.exchange.true_trades()[-1].txid not in known
+
+
+def test_nothing_is_told_before_it_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "truth.sqlite3"
+    made = venue(truth=TruthStore(path))
+    told: list[str] = []
+
+    def hear(event: ExchangeEvent) -> None:
+        # A second connection sees only what is committed, as a restarted venue would.
+        kept = TruthStore(path)
+        if isinstance(event, Executed):
+            assert kept.get("kraken.order", event.order.order_id) is not None
+            if event.trade is not None:
+                assert kept.get("kraken.trade", event.trade.txid) is not None
+            told.append(event.exec_type)
+        elif isinstance(event, BalancesMoved):
+            assert ledger_sums(kept) == made.exchange.balances(KEY)
+            told.append("balances")
+        kept.close()
+
+    made.exchange.listen(hear)
+    made.exchange.place(KEY, made.request())
+    assert told == ["pending_new", "new", "trade", "balances", "filled"]
 
 
 def stored(made: Venue) -> dict[str, Order]:
