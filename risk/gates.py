@@ -34,7 +34,7 @@ class Candidate(msgspec.Struct, frozen=True):
     decision_value_usd: Decimal
     gross_bps: float
     window_intents: int
-    quote_refusal: str = ""
+    budget_refusal: str = ""
 
 
 class GateState(msgspec.Struct, frozen=True):
@@ -207,8 +207,8 @@ def _window_intents(candidate: Candidate, _: GateState, limits: GateLimits) -> _
     return str(candidate.window_intents), str(limits.intents_per_window)
 
 
-def _exact_quote(candidate: Candidate, _: GateState, __: GateLimits) -> _Answer:
-    return (candidate.quote_refusal, "quoted") if candidate.quote_refusal else None
+def _edge_budget(candidate: Candidate, _: GateState, __: GateLimits) -> _Answer:
+    return (candidate.budget_refusal, "paid for by the edge") if candidate.budget_refusal else None
 
 
 def _min_size(candidate: Candidate, _: GateState, __: GateLimits) -> _Answer:
@@ -270,7 +270,7 @@ GATES: Final[tuple[tuple[str, _Gate], ...]] = (
     ("cooldown", _cooldown),
     ("busy", _busy),
     ("window_intents", _window_intents),
-    ("exact_quote", _exact_quote),
+    ("edge_budget", _edge_budget),
     ("min_size", _min_size),
     ("max_notional", _max_notional),
     ("daily_loss", _daily_loss),

@@ -102,7 +102,7 @@ REFUSALS: list[tuple[str, str, dict[str, Any]]] = [
     ("cooldown", "state", {"cooldown_left_ms": 1.0}),
     ("busy", "state", {"busy_reason": "trade open"}),
     ("window_intents", "candidate", {"window_intents": 1}),
-    ("exact_quote", "candidate", {"quote_refusal": "tick_array_missing"}),
+    ("edge_budget", "candidate", {"budget_refusal": "last level out of reach"}),
     ("min_size", "candidate", {"size_lots": 1}),
     ("min_size", "candidate", {"size_cost": D("0.4")}),
     ("max_notional", "candidate", {"notional_usd": D(501)}),
