@@ -23,6 +23,11 @@ Kraken knobs
     kraken.zero_fill_p           prob   an order that takes nothing although it could
     kraken.partial_p             prob   an order takes 10–90 % of its quantity at most
     kraken.html_502_p            prob   a REST call gets an HTML 502; acted on or not by a fair coin
+    kraken.book_shape            word   normal | crossed | one_sided | thin: what the feed shows of
+                                        every book (checksums fit; the engine's book is untouched)
+    kraken.expire_tokens         shot   every WebSocket token dies, those in use too
+    kraken.rate_limited_p        prob   an order or REST call is refused, Rate limit exceeded
+    kraken.invalid_nonce_p       prob   a REST call is refused, Invalid nonce
     kraken.key_revoked           flag   REST says EAPI:Invalid key, orders ESession:Invalid session
     kraken.visibility_lag_s      number closed orders and trades appear in REST this much later
     kraken.system_status         word   online | maintenance | cancel_only | post_only
@@ -58,12 +63,16 @@ KRAKEN_KNOBS: dict[str, FaultValue] = {
     "kraken.zero_fill_p": 0.0,
     "kraken.partial_p": 0.0,
     "kraken.html_502_p": 0.0,
+    "kraken.book_shape": "normal",
+    "kraken.expire_tokens": False,
+    "kraken.rate_limited_p": 0.0,
+    "kraken.invalid_nonce_p": 0.0,
     "kraken.key_revoked": False,
     "kraken.visibility_lag_s": 0.0,
     "kraken.system_status": "online",
     "kraken.pair_status": {},
 }
-KRAKEN_SHOTS = frozenset({"kraken.drop_sockets", "kraken.sequence_gap"})
+KRAKEN_SHOTS = frozenset({"kraken.drop_sockets", "kraken.sequence_gap", "kraken.expire_tokens"})
 
 
 class RandomSource(Protocol):

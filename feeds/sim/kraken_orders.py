@@ -63,6 +63,8 @@ class OrderDesk:
         if fields.is_validate in (True, "true"):
             self._exchange.check(account, request)
             return Placement(None)
+        if faults.strikes("kraken.rate_limited_p", rng):
+            raise OrderRefused("EOrder:Rate limit exceeded")
         if faults.strikes("kraken.ack_lost_not_placed_p", rng):
             return Placement(None, is_ack_lost=True)
         if faults.strikes("kraken.service_busy_p", rng):

@@ -40,6 +40,10 @@ class Tokens:
         self._issued[token] = (account, self._clock.monotonic_ns())
         return token
 
+    def expire_all(self) -> None:
+        """Forget every token, those held by live subscriptions too."""
+        self._issued.clear()
+
     def account(self, token: object, held: set[str]) -> str | None:
         """The token's account; None when unknown, or expired and not among `held`."""
         account, issued_ns = self._issued.get(str(token), (None, 0))

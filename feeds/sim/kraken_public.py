@@ -8,18 +8,20 @@ updates) strike here, each subscriber by itself, after the frame was made correc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from feeds.sim import kraken_frames as frames
+from feeds.sim.faults import FaultValue
 from feeds.sim.hosting import ServerConn
 from feeds.sim.kraken_exchange import KrakenExchange
 from feeds.sim.kraken_ladder import DepthWindow, WindowDiff
 from feeds.sim.kraken_records import BookChanged, Level, PairChanged, PairSpec, Printed
 from feeds.sim.kraken_session import Request, RequestRefused, Session, Surroundings
 
+BOOK_SHAPES = ("normal", "crossed", "one_sided", "thin")
 DEPTHS = (10, 25, 100, 500, 1000)
 PRIVATE_CHANNELS = ("executions", "balances")
 _WRONG_HOST = "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com"
@@ -62,16 +64,17 @@ class MarketStream:
         found = self._windows.get((symbol, depth))
         if found is None:
             found = DepthWindow(self.exchange.pairs[symbol], depth)
-            found.advance(*self.exchange.levels(symbol))
+            found.advance(*self._shown(*self.exchange.levels(symbol)))
             self._windows[symbol, depth] = found
         return found
 
     def on_book(self, changed: BookChanged) -> None:
         """Send each subscriber the change inside its window, and the ticker its new best."""
+        bids, asks = self._shown(changed.bids, changed.asks)
         for (symbol, depth), window in self._windows.items():
             if symbol != changed.symbol:
                 continue
-            diff = window.advance(changed.bids, changed.asks)
+            diff = window.advance(bids, asks)
             if diff is None:
                 continue
             subscribers = [s for s in self.sessions if s.books.get(symbol) == depth]
@@ -80,10 +83,31 @@ class MarketStream:
                 for session in subscribers:
                     session.post_book(symbol, text)
         ticker = self._tickers[changed.symbol]
-        best = next(iter(changed.bids), None), next(iter(changed.asks), None)
+        best = next(iter(bids), None), next(iter(asks), None)
         if best != ticker.best:
             ticker.best = best
             self._send_ticker(changed.symbol, "bbo")
+
+    def reshape(self, shape: FaultValue) -> None:
+        """Show every book in its new shape at once; ValueError on an unknown word."""
+        if shape not in BOOK_SHAPES:
+            raise ValueError(f"book shape is one of {', '.join(BOOK_SHAPES)}")
+        for symbol in self.exchange.pairs:
+            bids, asks = self.exchange.levels(symbol)
+            self.on_book(BookChanged(symbol, bids, asks, self.around.clock.now_ns()))
+
+    def _shown(
+        self, bids: Sequence[Level], asks: Sequence[Level]
+    ) -> tuple[Sequence[Level], Sequence[Level]]:
+        """What the feed tells of a book; only a fault makes it differ from the book."""
+        shape = self.around.faults.get("kraken.book_shape")
+        if shape == "one_sided":
+            return bids, ()
+        if shape == "thin":
+            return bids[:1], asks[:1]
+        if shape == "crossed" and bids and asks:
+            return [(asks[0][0] + 1, bids[0][1]), *bids], asks
+        return bids, asks
 
     def on_print(self, printed: Printed) -> None:
         """Send a public trade."""
@@ -121,7 +145,7 @@ class MarketStream:
     def ticker_text(self, kind: str, symbol: str) -> str:
         """A `ticker` frame of the present state."""
         spec, state = self.exchange.pairs[symbol], self._tickers[symbol]
-        bids, asks = self.exchange.levels(symbol)
+        bids, asks = self._shown(*self.exchange.levels(symbol))
         bid, ask = (_decimals(spec, side[0] if side else (0, 0)) for side in (bids, asks))
         entry = {
             "symbol": symbol,

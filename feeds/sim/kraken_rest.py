@@ -85,7 +85,8 @@ class KrakenRest:
         call, cost = self._private[name]
         limits = self._accounts.specs[account].limits
         key = headers["api-key"]
-        if cost and not self._exchange.rates.call_rest(key, cost, limits):
+        is_struck = self._around.faults.strikes("kraken.rate_limited_p", self._around.rng)
+        if cost and (is_struck or not self._exchange.rates.call_rest(key, cost, limits)):
             raise OrderRefused("EAPI:Rate limit exceeded")
         return call(account, params)
 
@@ -105,7 +106,8 @@ class KrakenRest:
         if not hmac.compare_digest(signature.encode(), headers.get("api-sign", "").encode()):
             raise OrderRefused("EAPI:Invalid signature")
         is_number = nonce.isascii() and nonce.isdigit() and len(nonce) <= 20
-        if not is_number or not self._accounts.accept_nonce(key, int(nonce)):
+        is_struck = self._around.faults.strikes("kraken.invalid_nonce_p", self._around.rng)
+        if is_struck or not is_number or not self._accounts.accept_nonce(key, int(nonce)):
             raise OrderRefused("EAPI:Invalid nonce")
         return account
 

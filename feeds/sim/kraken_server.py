@@ -61,6 +61,8 @@ class KrakenServer:
         self._private: dict[PrivateSession, None] = {}
         exchange.listen(self._hear)
         faults.watch("kraken.drop_sockets", self._drop_sockets)
+        faults.watch("kraken.expire_tokens", lambda _: self._tokens.expire_all())
+        faults.watch("kraken.book_shape", self._market.reshape)
         faults.watch("kraken.sequence_gap", self._lose_next_execution)
         faults.watch("kraken.system_status", self._set_system_status)
         faults.watch("kraken.pair_status", self._set_pair_statuses)

@@ -314,6 +314,50 @@ async def test_a_pairs_status_reaches_the_instrument_channel() -> None:
 
 
 @on_virtual_time
+async def test_the_feed_can_show_a_crossed_an_empty_and_a_thin_book() -> None:
+    venue = Venue()
+    venue.quote()
+    client = await venue.book()
+    book = NaiveBook(SOL, 10)
+    assert book.apply(await client.on("book", "snapshot"))
+    seen = {}
+    for shape in ("crossed", "one_sided", "thin", "normal"):
+        venue.faults.set("kraken.book_shape", shape)
+        assert book.apply(await client.on("book"))
+        seen[shape] = {name: sorted(side, key=float) for name, side in book.sides.items()}
+    assert seen["crossed"]["bids"][-1] == "150.02" > seen["crossed"]["asks"][0]
+    assert seen["one_sided"] == {"bids": ["149.98", "149.99", "150.00"], "asks": []}
+    assert seen["thin"] == {"bids": ["150.00"], "asks": ["150.01"]}
+    assert len(seen["normal"]["asks"]) == 3
+    with pytest.raises(FaultRefused):
+        venue.faults.set("kraken.book_shape", "round")
+
+
+@on_virtual_time
+async def test_tokens_can_all_expire() -> None:
+    venue = Venue()
+    venue.quote()
+    client, token = await venue.private("executions")
+    venue.faults.set("kraken.expire_tokens", True)
+    answer = await client.ask("add_order", **venue.order(token))
+    assert answer["error"] == "ESession:Invalid session"
+    fresh = (await venue.rest("GetWebSocketsToken"))["result"]["token"]
+    assert (await client.ask("add_order", **venue.order(fresh)))["success"] is True
+
+
+@on_virtual_time
+async def test_limits_and_nonces_can_be_refused_at_will() -> None:
+    venue = Venue()
+    _, frames = await ordered(venue, "kraken.rate_limited_p")
+    assert [frame["error"] for frame in frames] == ["EOrder:Rate limit exceeded"]
+    assert (await venue.rest("BalanceEx"))["error"] == ["EAPI:Rate limit exceeded"]
+    venue.faults.reset()
+    venue.faults.set("kraken.invalid_nonce_p", 1.0)
+    assert (await venue.rest("BalanceEx"))["error"] == ["EAPI:Invalid nonce"]
+    assert venue.exchange.accounts.orders == {}
+
+
+@on_virtual_time
 async def test_a_revoked_key_is_unknown_everywhere() -> None:
     venue = Venue()
     venue.quote()
