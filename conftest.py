@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pytest_django.plugin import DjangoDbBlocker
 
 pytest_plugins = ["arbsite.testing"]
 
@@ -32,3 +33,16 @@ def django_db_modify_db_settings(database_server: str, redis_url: str) -> None:
 
     The address is already in the settings; nothing is modified.
     """
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let a transactional test clean up: Django truncates every table, the log included.
+
+    Only in the test database, and only TRUNCATE; `arbsite/tests/test_audit.py` turns the
+    refusal back on to prove it.
+    """
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE arbsite_auditlog DISABLE TRIGGER arbsite_auditlog_no_truncate")
