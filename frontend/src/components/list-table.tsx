@@ -1,0 +1,64 @@
+/** A plain table of events with a sticky head; scrolls inside its card. */
+import type { ReactNode } from "react";
+
+import { cn } from "@/lib/cn";
+
+export interface Column<Row> {
+  readonly head: string;
+  readonly cell: (row: Row) => ReactNode;
+  readonly right?: boolean;
+}
+
+interface ListTableProps<Row> {
+  readonly label: string;
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly rowKey: (row: Row) => string;
+  readonly rowTestId: (row: Row) => string;
+  readonly testId: string;
+}
+
+export function ListTable<Row>(props: ListTableProps<Row>) {
+  const { columns, rows, rowKey } = props;
+  return (
+    <div className="max-h-[calc(100dvh-190px)] overflow-auto">
+      <table aria-label={props.label} data-testid={props.testId} className="w-full border-collapse">
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th
+                key={column.head}
+                scope="col"
+                className={cn(
+                  "sticky top-0 z-10 h-7 bg-surface-1 px-3.5 text-left text-caption font-normal whitespace-nowrap text-text-3 shadow-[inset_0_-1px_0_var(--line)]",
+                  column.right === true && "text-right",
+                )}
+              >
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr
+              key={rowKey(row)}
+              id={rowKey(row)}
+              data-testid={props.rowTestId(row)}
+              className="border-b border-line last:border-b-0 target:bg-surface-2 hover:bg-surface-2"
+            >
+              {columns.map((column) => (
+                <td
+                  key={column.head}
+                  className={cn("h-10 px-3.5 whitespace-nowrap", column.right === true && "text-right")}
+                >
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

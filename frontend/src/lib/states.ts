@@ -1,0 +1,120 @@
+/** The words for engine and asset states, in one place, and the age rules that colour values. */
+import type { Mode, Spread, SpreadState, Status } from "./frames";
+
+export type EngineState =
+  | "live"
+  | "observe"
+  | "paper"
+  | "paused"
+  | "auto_paused"
+  | "killed"
+  | "no_signal";
+
+const BY_MODE: Record<Mode, EngineState> = {
+  live: "live",
+  observe: "observe",
+  paper: "paper",
+  hedge_only: "auto_paused",
+  stop_new: "paused",
+  halt: "killed",
+};
+
+export const ENGINE_WORD: Record<EngineState, string> = {
+  live: "LIVE",
+  observe: "OBSERVE",
+  paper: "PAPER",
+  paused: "PAUSED",
+  auto_paused: "AUTO-PAUSED",
+  killed: "KILLED",
+  no_signal: "NO SIGNAL",
+};
+
+export const SPREAD_WORD: Record<SpreadState, string> = {
+  armed: "Armed",
+  below_cost: "Below cost",
+  observe: "Observe",
+  paper: "Paper",
+  paused: "Paused",
+  auto_paused: "Auto-paused",
+  blocked: "Blocked",
+};
+
+/** No engine beat for this long and the state word is no longer believed. */
+export const BEAT_LIMIT_MS = 3000;
+
+/** The engine's state as the console may show it at `nowMs` (server time). */
+export function engineState(status: Status | undefined, nowMs: number): EngineState {
+  if (status === undefined || nowMs - status.beat_ns / 1e6 > BEAT_LIMIT_MS) return "no_signal";
+  return BY_MODE[status.mode];
+}
+
+/** Whether observe-only is on as the engine reports it, also under a stricter mode. */
+export function observeOn(status: Status | undefined): boolean {
+  if (status === undefined) return false;
+  return (
+    status.mode === "observe" ||
+    status.reasons.some((reason) => reason.asset === "*" && reason.mode === "observe")
+  );
+}
+
+export type Freshness = "fresh" | "ageing" | "stale" | "unknown";
+
+const LIMITS = {
+  spreads: [500, 2000],
+  status: [1500, 3000],
+  inventory: [5000, 15_000],
+  metrics: [2500, 5000],
+} as const;
+
+/** How a value of this age looks. */
+export function freshness(kind: keyof typeof LIMITS, ageMs: number | null): Freshness {
+  if (ageMs === null) return "unknown";
+  const [fresh, stale] = LIMITS[kind];
+  return ageMs < fresh ? "fresh" : ageMs < stale ? "ageing" : "stale";
+}
+
+/** The direction to show: the sign of the gross gap decides, the label follows it. */
+export function shownDirection(row: Pick<Spread, "direction" | "gross_bps">): "K>S" | "S>K" | null {
+  if (row.gross_bps === null) return null;
+  return row.direction === "buy_cex_sell_dex" ? "K>S" : "S>K";
+}
+
+const ENDS: Record<string, "K>S" | "S>K"> = {
+  buy_cex_sell_dex: "K>S",
+  buy_dex_sell_cex: "S>K",
+};
+
+/** Direction of a trade or window; null for a word the console does not know. */
+export function directionEnds(direction: string): "K>S" | "S>K" | null {
+  return ENDS[direction] ?? null;
+}
+
+export const DIRECTION_WORDS = {
+  "K>S": "Buy on Kraken, sell on Solana",
+  "S>K": "Buy on Solana, sell on Kraken",
+} as const;
+
+const LIMIT_WORD: Record<string, string> = {
+  cex_depth: "CEX depth",
+  dex_impact: "DEX impact",
+  dex_depth: "DEX depth",
+  edge: "Edge",
+  inventory: "Inventory",
+  max_notional: "Max notional",
+  max_size: "Max size",
+  min_size: "Min size",
+};
+
+/** The engine's word for the binding cap as the console writes it. */
+export function limitWord(limitedBy: string): string {
+  if (limitedBy === "") return "";
+  const known = LIMIT_WORD[limitedBy];
+  if (known !== undefined) return known;
+  const spaced = limitedBy.replaceAll("_", " ").replace(/\b(cex|dex)\b/g, (w) => w.toUpperCase());
+  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+}
+
+/** Machine names (`book_stale`) as a sentence fragment. */
+export function words(name: string): string {
+  return limitWord(name);
+}
