@@ -1,0 +1,336 @@
+"""One asset, one moment: how wide is the gap, what does it cost, what would it earn.
+
+First a `Look` at the tops in a few float operations, which is all that most ticks need;
+only where the first unit pays for its costs the size walk, the exact quotes and the PnL
+terms follow. Pure; called by the engine. Not here: windows, gates, what to do about it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from arbsite.units import decimal_from_int
+from feeds.market.events import BookUpdated
+from feeds.market.pools import QuoteRefused
+from feeds.market.spec import Direction, MarketSpec
+from trading.feed_state import PoolCurve
+from trading.intent import AssetSettings, OrderVerdict, PnlTerms
+from trading.landing import Posterior
+from trading.legs import OrderModel, choose_order, leg_risk_bps
+from trading.pricing import (
+    Costs,
+    EdgeBudget,
+    LegQuotes,
+    Mark,
+    chain_fee_usd,
+    edge_budget,
+    fraction_from_bps,
+    predicted_pnl,
+)
+from trading.sizing import (
+    Available,
+    BestSize,
+    Ladder,
+    best_size,
+    caps_from,
+    lot_raw,
+    lots_floor,
+    quote_exactly,
+)
+
+# Compute units a swap's transaction asks for; the priority fee is charged on these.
+CU_LIMIT: Final = 200_000
+_OWN_CAPS: Final = ("inventory_kraken", "inventory_solana", "daily_notional")
+_ONE: Final = Decimal(1)
+
+
+class Rates(msgspec.Struct, frozen=True, gc=False):
+    """What is proportional in one direction: kept of a price with and without the min edge.
+
+    `walk` includes the minimum edge (it shapes the size), `net` only true costs (shown).
+    """
+
+    walk: float
+    net: float
+
+
+class Odds(msgspec.Struct, frozen=True):
+    """What the leg-order policy is asked with."""
+
+    taker: Decimal
+    landing: Posterior
+    filling: Posterior
+    model: OrderModel
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """All that costs depend on and that does not change with every tick."""
+
+    taker: Decimal
+    base_fee_lamports: int
+    landing: Posterior
+    filling: Posterior
+    model: OrderModel
+    haircut: Decimal
+    basis: Decimal
+    inventory: dict[str, Decimal]
+    rates: dict[str, Rates]
+
+
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """The tops of one direction: gross gap, net of proportional costs, first-unit edge."""
+
+    direction: Direction
+    cex_ticks: int
+    gross_bps: float
+    net_bps: float
+    has_edge: bool
+
+
+class Sized(msgspec.Struct, frozen=True):
+    """The best feasible size of one direction, quoted exactly and priced.
+
+    `window_only` marks a size that our own balances or day cap do not allow: it makes a
+    window (somebody could have), but never an intent; `capped_lots` is what we could do.
+    """
+
+    direction: Direction
+    quotes: LegQuotes
+    pnl: PnlTerms
+    verdict: OrderVerdict
+    notional_usd: Decimal
+    cex_cost: Decimal
+    budget: EdgeBudget | None
+    limited_by: str
+    gross_bps: float
+    net_bps: float
+    window_only: bool
+    capped_lots: int
+
+
+def terms_from(
+    settings: AssetSettings,
+    odds: Odds,
+    *,
+    base_fee_lamports: int,
+    basis: Decimal,
+    inventory: dict[str, Decimal],
+) -> Terms:
+    """Gather the proportional costs of both directions.
+
+    The leg risk of the walk takes the failed-transaction fee as nothing: in bps of a
+    notional worth trading it is below 0.1; the stored verdict counts it exactly.
+    """
+    verdict = _verdict(settings, odds, edge_bps=0.0, fail_fee_bps=0.0)
+    leg_risk = _fraction(leg_risk_bps(verdict, odds.model))
+    haircut = fraction_from_bps(settings.haircut_bps)
+    min_edge = fraction_from_bps(settings.min_edge_bps)
+    rates = {}
+    for direction, sign in (("buy_dex_sell_cex", -1), ("buy_cex_sell_dex", 1)):
+        costs = odds.taker + haircut + basis + leg_risk + inventory[direction]
+        rates[direction] = Rates(
+            walk=float(_ONE + sign * (costs + min_edge)), net=float(_ONE + sign * costs)
+        )
+    return Terms(
+        taker=odds.taker,
+        base_fee_lamports=base_fee_lamports,
+        landing=odds.landing,
+        filling=odds.filling,
+        model=odds.model,
+        haircut=haircut,
+        basis=basis,
+        inventory=inventory,
+        rates=rates,
+    )
+
+
+def look(book: BookUpdated, curve: PoolCurve, unit: float, terms: Terms, *, rising: bool) -> Look:
+    """Compare best bid or ask with the pool's marginal price, before and after costs.
+
+    `unit` is the pool-quote value of a tick (`sizing.tick_value`). Both sides must exist.
+    """
+    kept = 1 - curve.fee
+    if rising:
+        ticks = book.bids[0][0]
+        ratio = ticks * unit / curve.price
+        rates = terms.rates["buy_dex_sell_cex"]
+        return Look(
+            "buy_dex_sell_cex",
+            ticks,
+            (ratio - 1) * 1e4,
+            (ratio * rates.net * kept - 1) * 1e4,
+            ratio * rates.walk * kept > 1,
+        )
+    ticks = book.asks[0][0]
+    ratio = curve.price / (ticks * unit)
+    rates = terms.rates["buy_cex_sell_dex"]
+    return Look(
+        "buy_cex_sell_dex",
+        ticks,
+        (ratio - 1) * 1e4,
+        (ratio * kept / rates.net - 1) * 1e4,
+        ratio * kept > rates.walk,
+    )
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """Everything `size_up` needs about the moment."""
+
+    spec: MarketSpec
+    settings: AssetSettings
+    terms: Terms
+    book: BookUpdated
+    curve: PoolCurve
+    unit: float
+    cex_mark: Mark
+    pool_mark: Mark
+    sol_usd: Decimal
+    available: Available
+    unbound: Available
+    now_s: int
+
+
+def size_up(scene: Scene, seen: Look) -> Sized | QuoteRefused | None:
+    """Find, quote and price the best size of a direction that has an edge.
+
+    None when nothing feasible comes near the closing threshold; a refusal when the exact
+    rules of the chain do not allow what the float walk found.
+    """
+    rising = seen.direction == "buy_dex_sell_cex"
+    spec, terms = scene.spec, scene.terms
+    rates = terms.rates[seen.direction]
+    levels = scene.book.bids if rising else scene.book.asks
+    ladder = Ladder(levels, scene.unit, lot_raw(spec), rates.walk)
+    found = _walk(scene, ladder, scene.available, rising)
+    lots = capped_lots = lots_floor(found.base_raw, spec)
+    window_only = capped_lots < spec.qty_min_lots and found.limited_by in _OWN_CAPS
+    limited_by = found.limited_by
+    if window_only:
+        found = _walk(scene, ladder, scene.unbound, rising)
+        lots = lots_floor(found.base_raw, spec)
+    if lots < spec.qty_min_lots or _is_hopeless(scene, found, rates.net, rising):
+        return None
+    quotes = quote_exactly(spec, scene.curve.state, levels, seen.direction, lots, scene.now_s)
+    if isinstance(quotes, QuoteRefused):
+        return quotes
+    return _priced(scene, seen, quotes, limited_by, window_only, capped_lots)
+
+
+def _walk(scene: Scene, ladder: Ladder, available: Available, rising: bool) -> BestSize:
+    caps = caps_from(
+        scene.spec,
+        scene.settings,
+        ladder,
+        available,
+        taker=float(scene.terms.taker),
+        rising=rising,
+    )
+    return best_size(
+        scene.curve.pieces(rising=rising), scene.curve.fee, ladder, caps, rising=rising
+    )
+
+
+def _is_hopeless(scene: Scene, found: BestSize, net: float, rising: bool) -> bool:
+    """Whether even without fixed costs the value is far below where a window would close."""
+    value = found.cex_value * net - found.dex_quote
+    per_usd = 10.0**scene.spec.quote_decimals / scene.available.pool_quote_usd
+    worth = (value if rising else -value) / per_usd
+    return worth < 0.4 * float(scene.settings.min_profit_usd)
+
+
+def _priced(
+    scene: Scene,
+    seen: Look,
+    quotes: LegQuotes,
+    limited_by: str,
+    window_only: bool,
+    capped_lots: int,
+) -> Sized:
+    spec, terms = scene.spec, scene.terms
+    cex_value = decimal_from_int(
+        quotes.cex_value_ticklots, spec.price_precision + spec.qty_precision
+    )
+    notional = cex_value * scene.cex_mark.usd
+    # A tip is part of the transaction: lost only when it succeeds.
+    fail_fee = _chain_fee(scene, tip_lamports=0)
+    fail_fee_bps = float(fail_fee / notional) * 1e4
+    order = _verdict(scene.settings, terms, edge_bps=0.0, fail_fee_bps=fail_fee_bps)
+    costs = Costs(
+        taker=terms.taker,
+        haircut=terms.haircut,
+        basis=terms.basis,
+        inventory=terms.inventory[seen.direction],
+        leg_risk=_fraction(leg_risk_bps(order, terms.model)),
+        chain_fee_usd=_chain_fee(scene, tip_lamports=scene.settings.tip_lamports),
+        failure_usd=fail_fee * Decimal(repr(1 - terms.landing.mean)),
+    )
+    pnl = predicted_pnl(
+        seen.direction,
+        cex_value=cex_value,
+        cex_mark_usd=scene.cex_mark.usd,
+        dex_value=decimal_from_int(quotes.dex_quote_raw, spec.quote_decimals),
+        dex_mark_usd=scene.pool_mark.usd,
+        costs=costs,
+    )
+    budget = edge_budget(
+        spec,
+        seen.direction,
+        quotes,
+        expected_usd=pnl.expected,
+        theta_min_usd=Decimal(0),
+        cex_mark_usd=scene.cex_mark.usd,
+        dex_mark_usd=scene.pool_mark.usd,
+        taker=terms.taker,
+        slippage_cap_bps=scene.settings.slippage_cap_bps,
+    )
+    return Sized(
+        direction=seen.direction,
+        quotes=quotes,
+        pnl=pnl,
+        verdict=_verdict(
+            scene.settings,
+            terms,
+            edge_bps=float(pnl.expected / notional) * 1e4,
+            fail_fee_bps=fail_fee_bps,
+        ),
+        notional_usd=notional,
+        cex_cost=cex_value,
+        budget=budget,
+        limited_by=limited_by,
+        gross_bps=seen.gross_bps,
+        net_bps=float(pnl.decision_value / notional) * 1e4,
+        window_only=window_only,
+        capped_lots=capped_lots,
+    )
+
+
+def _chain_fee(scene: Scene, *, tip_lamports: int) -> Decimal:
+    return chain_fee_usd(
+        base_fee_lamports=scene.terms.base_fee_lamports,
+        cu_limit=CU_LIMIT,
+        cu_price_micro_lamports=scene.settings.cu_price_micro_lamports,
+        tip_lamports=tip_lamports,
+        sol_usd=scene.sol_usd,
+    )
+
+
+def _fraction(bps: float) -> Decimal:
+    return Decimal(repr(bps)) / 10_000
+
+
+def _verdict(
+    settings: AssetSettings, odds: Odds | Terms, *, edge_bps: float, fail_fee_bps: float
+) -> OrderVerdict:
+    """The order does not depend on the edge (it is in every expected value alike)."""
+    return choose_order(
+        edge_bps=edge_bps,
+        taker=float(odds.taker),
+        fail_fee_bps=fail_fee_bps,
+        landing=odds.landing,
+        filling=odds.filling,
+        model=odds.model,
+        configured=settings.leg_order,
+    )

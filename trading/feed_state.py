@@ -1,0 +1,185 @@
+"""What the engine knows of both venues: books, pools, marks, proofs of life, statuses.
+
+A passive record of the latest market facts, updated event by event; pure, its time is
+the events'. Called by the engine, the evaluation and the views. Not here: what any of
+it means for an asset.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from arbsite.units import decimal_from_int
+from feeds.market.curve import Segment, fee_fraction, root_price, segments
+from feeds.market.events import (
+    BookInvalidated,
+    BookUpdated,
+    FeedProof,
+    InstrumentUpdated,
+    PoolInvalidated,
+    PoolUpdated,
+    SlotAdvanced,
+    VenueName,
+    VenueStatus,
+)
+from feeds.market.spec import MARK_SYMBOLS
+from trading.pricing import USD_MARK, Mark
+
+SOL_SYMBOL: Final = "SOL/USD"
+_MARK_ASSETS: Final = {symbol: asset for asset, symbol in MARK_SYMBOLS.items()} | {
+    SOL_SYMBOL: "SOL"
+}
+UNSEEN: Final = "not seen yet"
+
+
+class PoolCurve:
+    """One pool state as the size search sees it; the pieces are cut when first walked."""
+
+    __slots__ = ("_base_is_a", "_falling", "_rising", "fee", "price", "root", "state", "updated")
+
+    def __init__(self, updated: PoolUpdated, base_is_a: bool) -> None:
+        self.updated = updated
+        self.state = updated.state
+        self.root = root_price(updated.state, base_is_a)
+        self.price = self.root * self.root
+        self.fee = fee_fraction(updated.state, updated.recv_ns // 1_000_000_000)
+        self._base_is_a = base_is_a
+        self._rising: list[Segment] | None = None
+        self._falling: list[Segment] | None = None
+
+    def pieces(self, *, rising: bool) -> list[Segment]:
+        """The pieces above (buying base) or below the current price."""
+        found = self._rising if rising else self._falling
+        if found is None:
+            found = segments(self.state, buys_base=rising, base_is_a=self._base_is_a)
+            if rising:
+                self._rising = found
+            else:
+                self._falling = found
+        return found
+
+
+class FeedState:
+    """The latest facts by symbol, pool and venue."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, BookUpdated] = {}
+        self.book_faults: dict[str, str] = {}
+        self.curves: dict[str, PoolCurve] = {}
+        self.pool_faults: dict[str, str] = {}
+        self.marks: dict[str, Mark] = {"USD": USD_MARK}
+        self.pair_status: dict[str, str] = {}
+        self.venues: dict[str, VenueStatus] = {}
+        self.slot: SlotAdvanced | None = None
+        self._proofs: dict[tuple[str, str], int] = {}
+
+    # ---- updates ----------------------------------------------------------------
+
+    def take_book(self, event: BookUpdated) -> None:
+        """Replace a book; a book is also a proof, and may be a mark."""
+        self.books[event.symbol] = event
+        self._prove("kraken", event.symbol, event.recv_ns)
+        crossed = bool(event.bids and event.asks and event.bids[0][0] >= event.asks[0][0])
+        if not event.bids or not event.asks:
+            self.book_faults[event.symbol] = "one side is empty"
+        elif crossed:
+            self.book_faults[event.symbol] = "crossed"
+        else:
+            self.book_faults.pop(event.symbol, None)
+        asset = _MARK_ASSETS.get(event.symbol)
+        if asset is not None:
+            self._mark(asset, event)
+
+    def drop_book(self, event: BookInvalidated) -> None:
+        """Forbid a book, and the mark it gives, until the next update."""
+        self.book_faults[event.symbol] = event.reason
+        asset = _MARK_ASSETS.get(event.symbol)
+        if asset is not None:
+            self.marks.pop(asset, None)
+
+    def take_pool(self, event: PoolUpdated, base_is_a: bool) -> bool:
+        """Replace a pool; False when it is older than the one we have (slots never go back)."""
+        self._prove("solana", event.pool, event.recv_ns)
+        known = self.curves.get(event.pool)
+        if known is not None and event.slot < known.updated.slot:
+            return False
+        self.curves[event.pool] = PoolCurve(event, base_is_a)
+        self.pool_faults.pop(event.pool, None)
+        return True
+
+    def drop_pool(self, event: PoolInvalidated) -> None:
+        """Forbid a pool until the next update, which may come from an earlier slot (a fork)."""
+        self.pool_faults[event.pool] = event.reason
+        self.curves.pop(event.pool, None)
+
+    def take_instrument(self, event: InstrumentUpdated) -> None:
+        """Note a pair's trading status."""
+        self.pair_status[event.symbol] = event.status
+
+    def take_slot(self, event: SlotAdvanced) -> None:
+        """Note the chain's height and our lag; hearing of a slot proves the connection."""
+        self.slot = event
+        self._prove("solana", "*", event.recv_ns)
+
+    def take_status(self, event: VenueStatus) -> None:
+        """Note a venue's status."""
+        self.venues[event.venue] = event
+
+    def take_proof(self, event: FeedProof) -> None:
+        """Note that a subscription known to be alive still is."""
+        self._prove(event.venue, event.scope, event.recv_ns)
+
+    def prove_symbol(self, symbol: str, recv_ns: int) -> None:
+        """A frame of that symbol arrived."""
+        self._prove("kraken", symbol, recv_ns)
+
+    # ---- questions --------------------------------------------------------------
+
+    def proof_ns(self, venue: VenueName, scope: str) -> int | None:
+        """When that subscription, or the whole connection, last proved to be alive."""
+        of_scope = self._proofs.get((venue, scope))
+        of_venue = self._proofs.get((venue, "*"))
+        if of_scope is None or of_venue is None:
+            return of_scope if of_venue is None else of_venue
+        return max(of_scope, of_venue)
+
+    def last_proof_ns(self, venue: VenueName) -> int | None:
+        """When anything of that venue last proved to be alive."""
+        return max((at for (name, _), at in self._proofs.items() if name == venue), default=None)
+
+    def status_of(self, venue: VenueName) -> str | None:
+        """The venue's own word, None when it never spoke."""
+        status = self.venues.get(venue)
+        return status.status if status is not None else None
+
+    def mark_of(self, asset: str) -> Mark | None:
+        """The mark of an asset, None while its book is missing or invalid."""
+        return self.marks.get(asset)
+
+    def book_fault(self, symbol: str) -> str:
+        """Why a book must not be used, or nothing."""
+        if symbol not in self.books:
+            return self.book_faults.get(symbol, UNSEEN)
+        return self.book_faults.get(symbol, "")
+
+    def pool_fault(self, pool: str) -> str:
+        """Why a pool must not be used, or nothing."""
+        if pool not in self.curves:
+            return self.pool_faults.get(pool, UNSEEN)
+        return self.pool_faults.get(pool, "")
+
+    # ---- inside -----------------------------------------------------------------
+
+    def _prove(self, venue: str, scope: str, at_ns: int) -> None:
+        key = (venue, scope)
+        if at_ns > self._proofs.get(key, 0):
+            self._proofs[key] = at_ns
+
+    def _mark(self, asset: str, book: BookUpdated) -> None:
+        if book.symbol in self.book_faults:
+            self.marks.pop(asset, None)
+            return
+        bid, ask = book.bids[0][0], book.asks[0][0]
+        middle = decimal_from_int(bid + ask, book.price_precision) / 2
+        self.marks[asset] = Mark(middle, Decimal(ask - bid) / Decimal(ask + bid))
