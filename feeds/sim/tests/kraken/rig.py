@@ -10,7 +10,6 @@ import json
 import zlib
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -239,8 +238,3 @@ def on_virtual_time(
         run_virtual(test(*args, **kwargs))
 
     return run
-
-
-def reopened(path: Path) -> TruthStore:
-    """The store as a killed process left it: nothing was closed or flushed for us."""
-    return TruthStore(path)
