@@ -30,6 +30,7 @@ class Executor:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._started_ns = desk.clock.now_ns()
         self._records = TradeRecords(
             desk.kraken, desk.clock, spacing_s=desk.protocol.booking_poll_s
         )
@@ -192,6 +193,10 @@ class Executor:
     async def _find_home(self, fill: CexFill) -> None:
         """A fill without a running trade: known already, late for a dead attempt, or stray."""
         trade = await self._desk.store.trade_by_client_id(fill.cl_ord_id or fill.order_id)
+        if trade is None and fill.venue_at_ns < self._started_ns:
+            # The private stream's snapshot repeats the account's last fills at start.
+            log.warning("fill.before_start", extra={"fill_id": fill.fill_id})
+            return
         if trade is None:
             log.error("fill.stray", extra={"fill_id": fill.fill_id, "order_id": fill.order_id})
             await self._desk.raise_stop(

@@ -1,0 +1,437 @@
+"""The engine process: wires the pure engine to feeds, venues, database and bus.
+
+Start order is the protocol's: lease and epoch, desk state, venues, recovery, feeds, then
+decisions. Everything slow (windows, pictures, stops, reads) runs in side tasks; the tick
+path is `apply`. A failure of any task ends the process: the supervisor starts it again and
+start-up is recovery. Called by `manage.py run_engine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import psycopg
+from asgiref.sync import sync_to_async
+
+from arbsite.bus import Bus
+from arbsite.clock import Clock, at_from_ns
+from arbsite.errors import DomainError, Fenced, QueryFailed
+from arbsite.metrics import METRICS
+from feeds.assembly import Venues
+from feeds.market.spec import MarketSpec
+from feeds.venues.base import CexEvent, CexFill, CexOrderState, DexEvent, TxSighting
+from feeds.venues.base import CexBalance, CexLinkState, TokenBalance
+from risk import services as risk
+from trading.desk_state import DeskState
+from trading.engine import Engine
+from trading.executor import Executor
+from trading.holdings import Holdings
+from trading.intent import (
+    AssetSettings,
+    DayUsage,
+    EngineInput,
+    Execute,
+    FeesKnown,
+    Intent,
+    NoteWindow,
+    RequestResume,
+    RequestStop,
+    SignalSeen,
+    TimerFired,
+    TradeClosed,
+    VenuesReady,
+    WindowsRestored,
+)
+from trading.lease import Lease
+from trading.ports import Desk
+from trading.publishing import Pictures
+from trading.recovery import recover
+from trading.store import TradeStore
+
+log = logging.getLogger(__name__)
+BASE_FEE_LAMPORTS = 5_000
+DRAIN_S = 10.0
+
+
+class EngineHost:
+    """One engine process of one shard."""
+
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        shard: str,
+        specs: dict[str, MarketSpec],
+        venues: Callable[[Callable[[Any], None]], Venues],
+        bus: Bus,
+        clock: Clock,
+        profile: str,
+        max_recent_starts: int,
+        holder: str,
+    ) -> None:
+        self._dsn = dsn
+        self._clock = clock
+        self._bus = bus
+        self._specs = specs
+        self._max_recent_starts = max_recent_starts
+        self._lease = Lease(dsn, shard=shard, holder=holder)
+        self._store = TradeStore(dsn, shard=shard, clock=clock)
+        self._state = DeskState(self._store, clock)
+        self._engine = Engine(specs)
+        self._venues = venues(self.apply)
+        self._venues.on_trading_event = self._on_trading_event
+        self._desk = Desk(
+            kraken=self._venues.kraken,
+            solana=self._venues.solana,
+            store=self._store,
+            clock=clock,
+            emit=self.apply,
+            mode=self._state.mode,
+            settings=self._state.settings.__getitem__,
+            hedge_market=self._engine.hedge_market,
+            raise_stop=self._raise_stop,
+        )
+        self._executor = Executor(self._desk)
+        self._holdings = Holdings(
+            specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
+        )
+        self._pictures = Pictures(bus, self._state, profile=profile)
+        self._notes: list[NoteWindow] = []
+        self._shown: list[NoteWindow] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._critical: set[asyncio.Task[None]] = set()
+        self._reload = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._deciding = False
+        self._started_ns = clock.now_ns()
+        self._failure: BaseException | None = None
+
+    # ---- life -----------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until `stop` is called or a task fails; raises what failed."""
+        await self._store.open()
+        try:
+            await self._take_over()
+            await self._open_venues()
+            await self._begin_deciding()
+            await self._stopping.wait()
+        finally:
+            await self._shut_down()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Begin a graceful stop (SIGTERM): no new intents, trades settle, then the end."""
+        self._stopping.set()
+
+    async def _take_over(self) -> None:
+        self._store.epoch = await self._lease.acquire()
+        self._watch(self._every(1.0, self._lease.beat), "lease")
+        await self._obey_restart_rule()
+        await self._read_desk()
+        self._watch(self._listen(), "listen")
+        self._watch(self._follow_desk(), "desk")
+        self._watch(self._every(0.25, self._show_status), "status")
+
+    async def _obey_restart_rule(self) -> None:
+        """Too many starts in ten minutes: something is wrong that trading will not cure."""
+        if self._lease.recent_starts <= self._max_recent_starts:
+            return
+        text = f"{self._lease.recent_starts} engine starts within 10 minutes"
+        await sync_to_async(risk.observe)(
+            risk.WHOLE_ENGINE, user="engine", key=f"starts-{self._lease.epoch}", reason=text
+        )
+        log.critical("engine.too_many_starts", extra={"starts": self._lease.recent_starts})
+
+    async def _open_venues(self) -> None:
+        for name, work in self._venues.trading_tasks():
+            self._watch(work, name)
+        while not (self._venues.kraken.is_ready and self._venues.solana.is_ready):
+            if self._stopping.is_set():
+                return
+            await asyncio.sleep(0.05)
+        await self._read_venues()
+        self._watch(self._every(5.0, self._read_holdings), "holdings")
+        self._watch(self._every(60.0, self._read_fees), "fees")
+        self._watch(self._every(0.2, self._check_ready), "ready")
+
+    async def _read_venues(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._holdings.read()
+                await self._read_fees()
+            except QueryFailed as error:
+                log.warning("venue.read_failed", extra={"error": str(error)[:200]})
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def _begin_deciding(self) -> None:
+        if self._stopping.is_set():
+            return
+        busy = await recover(self._store, self._executor, self._venues.kraken, self._clock)
+        windows = await self._store.open_windows()
+        self.apply(
+            WindowsRestored(
+                windows=tuple(windows), busy_assets=busy, at_ns=self._clock.now_ns()
+            )
+        )
+        self._deciding = True
+        for name, work in self._venues.feed_tasks():
+            self._watch(work, name)
+        self._watch(self._every(0.1, self._tick), "timer")
+        self._watch(self._every(1.0, self._write_windows), "windows")
+        self._watch(self._every(0.05, self._show_spreads), "spreads")
+        self._watch(self._every(1.0, self._show_metrics), "metrics")
+        self._watch(self._executor_health(), "executor")
+        # A generation-2 collection with Django loaded costs 12 ms; what lives now lives on.
+        gc.collect()
+        gc.freeze()
+        log.info("engine.started", extra={"epoch": self._store.epoch, "assets": list(self._specs)})
+
+    async def _shut_down(self) -> None:
+        self._deciding = False
+        if self._failure is None:
+            await self._executor.drain(DRAIN_S)
+        await self._executor.close()
+        for task in [*self._critical, *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._critical, *self._tasks, return_exceptions=True)
+        if self._failure is None:
+            await self._write_windows()
+        await self._venues.close()
+        await self._lease.release()
+        await self._store.close()
+        log.info("engine.stopped", extra={"failed": self._failure is not None})
+
+    # ---- the tick path --------------------------------------------------------------
+
+    def apply(self, event: EngineInput) -> None:
+        """Feed one event to the engine and act on what it says. Synchronous, no I/O."""
+        for effect in self._engine.handle(event):
+            if isinstance(effect, SignalSeen):
+                self._count_signal(effect)
+            elif isinstance(effect, Execute):
+                self._execute(effect.intent)
+            elif isinstance(effect, NoteWindow):
+                self._note(effect)
+            elif isinstance(effect, RequestStop):
+                self._side(self._trip(effect))
+            elif isinstance(effect, RequestResume):
+                self._side(self._lift(effect))
+        if isinstance(event, TradeClosed):
+            self._count_trade(event)
+
+    def _execute(self, intent: Intent) -> None:
+        if not self._deciding:
+            return
+        self._side(self._executor.execute(intent))
+
+    def _note(self, note: NoteWindow) -> None:
+        self._notes.append(note)
+        self._shown.append(note)
+        METRICS.note_window(note)
+
+    def _count_signal(self, signal: SignalSeen) -> None:
+        now_ns = self._clock.now_ns()
+        micros = (now_ns - signal.recv_ns) / 1e3
+        self._pictures.signals += 1
+        self._pictures.opportunities += signal.is_opportunity
+        self._pictures.latency.add(micros, now_ns)
+        METRICS.tick_to_signal.observe(micros / 1e6)
+
+    def _count_trade(self, closed: TradeClosed) -> None:
+        METRICS.trades.labels(closed.asset, closed.outcome).inc()
+
+    def _on_trading_event(self, event: CexEvent | DexEvent) -> None:
+        """A venue's word about our own orders and balances."""
+        if isinstance(event, CexFill | CexOrderState | TxSighting):
+            self._executor.deliver(event)
+        elif isinstance(event, CexBalance | TokenBalance):
+            self._holdings.see(event)
+        elif isinstance(event, CexLinkState):
+            log.info("kraken.private_link", extra={"is_up": event.is_up, "reason": event.reason})
+
+    async def _tick(self) -> None:
+        self.apply(TimerFired(at_ns=self._clock.now_ns()))
+
+    # ---- desk: controls, settings, limits -------------------------------------------
+
+    async def _listen(self) -> None:
+        """PostgreSQL's own wake-ups reach the engine even when the bus is down."""
+        conn = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+        try:
+            await conn.execute("LISTEN spreadline")
+            async for note in conn.notifies():
+                if note.payload in ("control", "config"):
+                    self._reload.set()
+        finally:
+            await conn.close()
+
+    async def _follow_desk(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._reload.wait(), 1.0)
+            except TimeoutError:
+                pass
+            self._reload.clear()
+            await self._read_desk()
+
+    async def _read_desk(self) -> None:
+        now_ns = self._clock.now_ns()
+        try:
+            settings = await self._state.read_settings()
+            controls = await self._state.read_controls()
+            usage = await self._state.read_day_usage()
+        except psycopg.OperationalError as error:
+            # No intent can be recorded meanwhile either; the last controls stay in force.
+            log.warning("desk.not_read", extra={"error": str(error)[:200]})
+            return
+        for changed in settings:
+            self.apply(_settings_input(changed, now_ns))
+        for control in controls:
+            self.apply(control.applied(now_ns))
+            log.info("control.applied", extra={"scope": control.scope, "mode": control.effective_mode})
+        for row in usage:
+            self._apply_usage(row)
+        if controls:
+            await self._show_status()
+
+    def _apply_usage(self, row: DayUsage) -> None:
+        self.apply(row)
+
+    async def _trip(self, stop: RequestStop) -> None:
+        await self._raise_stop(stop.scope, stop.rule, stop.text, stop.value, stop.limit)
+
+    async def _raise_stop(self, scope: str, rule: str, text: str, value: str, limit: str) -> None:
+        log.warning("control.tripped", extra={"scope": scope, "rule": rule, "text": text})
+        await sync_to_async(risk.trip)(scope, rule, text=text, value=value, limit=limit)
+        self._reload.set()
+
+    async def _lift(self, resume: RequestResume) -> None:
+        try:
+            await sync_to_async(risk.lift)(
+                resume.scope, resume.rule, reason="data clean for the resume time"
+            )
+        except DomainError as error:
+            log.warning("control.not_lifted", extra={"rule": resume.rule, "why": str(error)})
+        self._reload.set()
+
+    # ---- venues ---------------------------------------------------------------------
+
+    async def _read_holdings(self) -> None:
+        try:
+            await self._holdings.read()
+        except QueryFailed as error:
+            log.info("holdings.not_read", extra={"error": str(error)[:200]})
+            return
+        await self._pictures.inventory(self._holdings.frame(self._engine.marks_usd()))
+
+    async def _read_fees(self) -> None:
+        symbols = [spec.cex_symbol for spec in self._specs.values()]
+        try:
+            taker = await self._venues.kraken.taker_fees(symbols)
+        except QueryFailed as error:
+            log.info("fees.not_read", extra={"error": str(error)[:200]})
+            return
+        self.apply(
+            FeesKnown(
+                taker=taker, base_fee_lamports=BASE_FEE_LAMPORTS, at_ns=self._clock.now_ns()
+            )
+        )
+
+    async def _check_ready(self) -> None:
+        self.apply(
+            VenuesReady(
+                kraken=self._venues.kraken.is_ready,
+                solana=self._venues.solana.is_ready,
+                at_ns=self._clock.now_ns(),
+            )
+        )
+
+    # ---- side tasks -----------------------------------------------------------------
+
+    async def _write_windows(self) -> None:
+        notes, self._notes = self._notes, []
+        latest = {note.window.window_id: note for note in notes}
+        try:
+            await self._store.save_windows(
+                [(n.window, n.decision, n.gate, n.gate_value, n.gate_limit) for n in latest.values()]
+            )
+        except psycopg.OperationalError as error:
+            self._notes = [*notes, *self._notes]
+            log.warning("windows.not_saved", extra={"error": str(error)[:200]})
+
+    async def _show_status(self) -> None:
+        await self._pictures.status(
+            now_ns=self._clock.now_ns(),
+            started_ns=self._started_ns,
+            epoch=self._store.epoch,
+            venues=self._venues.health(self._engine, self._clock.now_ns()),
+            executor=self._executor,
+        )
+
+    async def _show_spreads(self) -> None:
+        now_ns = self._clock.now_ns()
+        await self._pictures.spreads(self._engine.spread_rows(now_ns), now_ns)
+        shown, self._shown = self._shown, []
+        await self._pictures.windows(shown, now_ns)
+
+    async def _show_metrics(self) -> None:
+        now_ns = self._clock.now_ns()
+        try:
+            figures = await self._state.read_figures()
+        except psycopg.OperationalError as error:
+            log.warning("figures.not_read", extra={"error": str(error)[:200]})
+            return
+        day = at_from_ns(now_ns).date().isoformat()
+        await self._pictures.metrics(figures, day=day, executor=self._executor, now_ns=now_ns)
+
+    async def _executor_health(self) -> None:
+        await self._executor.failed.wait()
+        assert self._executor.failure is not None
+        raise self._executor.failure
+
+    # ---- tasks ----------------------------------------------------------------------
+
+    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await work()
+            await asyncio.sleep(seconds)
+
+    def _side(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something once beside the tick path; its failure is the process's."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something for ever; its end is the process's."""
+        task = asyncio.create_task(work, name=name)
+        self._critical.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._critical.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        error = task.exception()
+        word = "engine.fenced" if isinstance(error, Fenced) else "engine.task_failed"
+        log.critical(word, exc_info=error, extra={"task": task.get_name()})
+        self._failure = self._failure or error
+        self._stopping.set()
+
+
+def _settings_input(settings: AssetSettings, now_ns: int) -> EngineInput:
+    from trading.intent import SettingsApplied
+
+    return SettingsApplied(settings=settings, at_ns=now_ns)
+
+
+__all__: Sequence[str] = ("EngineHost",)
