@@ -87,17 +87,19 @@ class OrderLog:
             _merge(known, entry)
             is_snapshot = frame.kind == "snapshot"
             if entry.exec_type == "trade":
-                gap = self._take_fill(known, entry, is_snapshot, recv_ns, events) or gap
+                missing = self._take_fill(known, entry, is_snapshot, recv_ns, events)
+                gap = gap or missing
                 if is_snapshot:
                     # An old fill says "partially filled" of an order closed long ago.
                     _account_for(known, entry)
                     continue
-            gap = _advance(known, entry, is_snapshot) or gap
+            missing = _advance(known, entry, is_snapshot)
+            gap = gap or missing
             state = self._state(known, recv_ns)
             if state is not None:
                 events.append(state)
             elif known.qty is None and not is_snapshot:
-                gap = f"order {known.order_id} was never introduced"
+                gap = gap or f"order {known.order_id} was never introduced"
         return events, gap
 
     def _take_fill(
@@ -197,6 +199,8 @@ def _advance(known: _Order, entry: Execution, is_snapshot: bool) -> str:
     # A trade frame without a running total still moves it.
     known.filled_qty = max(known.filled_qty, known.accounted_qty)
     if known.filled_qty > known.accounted_qty:
+        # Told once: the back-fill it asks for brings all fills so far.
+        known.accounted_qty = known.filled_qty
         return f"order {known.order_id} filled more than its fills show"
     if known.status == "filled" and known.qty is not None and known.filled_qty < known.qty:
         return f"order {known.order_id} is filled but its fills are not all here"

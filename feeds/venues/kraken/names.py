@@ -68,4 +68,4 @@ class NameBook:
         base, _, suffix = name.partition(".")
         if suffix not in _SELLABLE_SUFFIXES:
             return None
-        return self._assets.get(name, self._assets.get(base, _v2_code(base)))
+        return self._assets.get(base, _v2_code(base))

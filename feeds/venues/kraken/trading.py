@@ -191,14 +191,11 @@ class KrakenTrading:
         return self._ack_from(order, reply)
 
     def _frame_of(self, order: CexOrder, req_id: int, token: str) -> bytes:
-        if order.qty <= 0 or order.limit_price <= 0:
-            raise NotSent("quantity and limit price must be positive")
+        if not all(value.is_finite() and value > 0 for value in (order.qty, order.limit_price)):
+            raise NotSent("quantity and limit price must be positive numbers")
         if self._clock.now_ns() >= order.deadline_ns:
             raise NotSent("the order's deadline has passed")
-        try:
-            return requests.add_order(req_id, order, token)
-        except ValueError as error:
-            raise NotSent(str(error)) from error
+        return requests.add_order(req_id, order, token)
 
     def _note_sent(self, cl_ord_id: str) -> None:
         self.counters.orders_sent += 1
