@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import identify_hasher, make_password
+from django.core.management import call_command
 from django.http.response import ResponseHeaders
 from django.test import AsyncClient, Client
 from django.test.utils import override_settings
@@ -98,3 +99,8 @@ def test_the_database_is_postgresql_and_people_are_ours() -> None:
     assert connection.vendor == "postgresql"
     user = get_user_model().objects.create_user("ada", password="irrelevant here")
     assert get_user_model().objects.get(username="ada") == user
+
+
+@pytest.mark.django_db
+def test_migrations_say_what_the_models_say() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
