@@ -54,6 +54,7 @@ class PoolView:
 
     def __init__(self, accounts: PoolAccounts) -> None:
         self.accounts = accounts
+        self.expected = accounts
         self.state: PoolState | None = None
         self.unsettled_slot: int | None = None
         self._held: dict[str, _Held] = {}
@@ -61,6 +62,7 @@ class PoolView:
         self._base_liquidity: int | None = None
         self._prefix: tuple[list[int], list[int]] = ([], [])
         self._unheard: dict[str, int] = {}
+        self._early: dict[str, _Held] = {}
 
     @property
     def newest_slot(self) -> int:
@@ -72,23 +74,28 @@ class PoolView:
         return any(slot >= read + _PROBE_SLOTS for read in self._unheard.values())
 
     def take_read(
-        self, accounts: PoolAccounts, parts: Mapping[str, Part], slot: int, state: PoolState
+        self, accounts: PoolAccounts, parts: Mapping[str, Part], state: PoolState
     ) -> PoolState | None:
         """Make a one-slot read the base; returns the newest settled state, if any.
 
         Accounts notified at a later slot stay, and are judged again on the new base.
         """
+        slot = state.slot
         is_same_set = self.accounts.watched == accounts.watched
         if is_same_set and slot < self._base_slot:
             return None
         later: dict[str, _Held] = {}
         for address in accounts.watched:
-            held = self._held.get(address)
-            if held is not None and held.slot > slot:
+            held = self._held.get(address) or self._early.get(address)
+            if held is None or held.part == parts[address]:
+                continue
+            if held.slot > slot or (held.slot == slot and held.count):
+                # At one slot the notification is the later word: banks are told when done.
                 later[address] = held
-            elif is_same_set and self._is_missed(address, held, parts[address]):
+            elif is_same_set:
                 self._unheard.setdefault(address, slot)
         self.accounts = accounts
+        self._early = {}
         self._held = {address: _Held(parts[address], slot, 0) for address in accounts.watched}
         self._base_slot = slot
         self.unsettled_slot = None
@@ -100,10 +107,6 @@ class PoolView:
             self._judge(address, changed=True)
         return self.state if self.unsettled_slot is None else None
 
-    def _is_missed(self, address: str, held: _Held | None, part: Part) -> bool:
-        # While a burst is unsettled the endpoint is plainly alive and its order unknown.
-        return held is not None and held.part != part and self.unsettled_slot is None
-
     def take_notice(self, address: str, account: RawAccount | None, slot: int) -> PoolState | None:
         """Take one notification; returns a new settled state, None when there is none.
 
@@ -111,7 +114,10 @@ class PoolView:
         """
         self._unheard.pop(address, None)
         held = self._held.get(address)
-        if held is None or slot < held.slot:
+        if held is None:
+            self._keep_early(address, account, slot)
+            return None
+        if slot < held.slot:
             return None
         part = self.accounts.decode(address, account)
         changed = part != held.part
@@ -122,6 +128,15 @@ class PoolView:
         if self.unsettled_slot is not None or self.state is before:
             return None
         return self.state
+
+    def _keep_early(self, address: str, account: RawAccount | None, slot: int) -> None:
+        """Hold what is heard before the first read of an account: that read may be older."""
+        if address not in self.expected.watched:
+            return
+        early = self._early.get(address)
+        if early is None or slot >= early.slot:
+            count = early.count + 1 if early is not None and early.slot == slot else 1
+            self._early[address] = _Held(self.expected.decode(address, account), slot, count)
 
     # ------------------------------------------------------------------ rules
 

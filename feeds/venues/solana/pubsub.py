@@ -124,6 +124,7 @@ class PubSub:
         self._pending: dict[int, _Pending] = {}
         self._live: dict[int, tuple[_Kind, str]] = {}
         self._outbox: asyncio.Queue[tuple[_Kind, str]] = asyncio.Queue()
+        self._restart_reason: str | None = None
         self._is_complete = False
         self.is_up = False
 
@@ -153,10 +154,9 @@ class PubSub:
         """Stop asking for a signature at reconnects."""
         self._signatures.discard(signature)
 
-    async def reconnect(self) -> None:
-        """Close the socket; `run` opens another and subscribes everything again."""
-        if self._socket is not None:
-            await self._socket.close()
+    def restart(self, reason: str) -> None:
+        """Give up the socket after the current frame; `run` opens another."""
+        self._restart_reason = reason
 
     # ------------------------------------------------------------------- run
 
@@ -197,9 +197,9 @@ class PubSub:
                     return "silent"
                 except ConnectionError:
                     return "closed"
-                refusal = self._take(frame)
-                if refusal is not None:
-                    return refusal
+                reason = self._take(frame) or self._restart_reason
+                if reason is not None:
+                    return reason
         finally:
             writer.cancel()
             await asyncio.wait([writer])

@@ -15,7 +15,7 @@ import msgspec
 
 from arbsite.errors import FeedCorrupt, QueryFailed
 from feeds.venues.solana import rpc_wire
-from feeds.venues.solana.accounts import RawAccount
+from feeds.venues.solana.accounts import RawAccount, key_bytes
 from feeds.venues.solana.rpc_channel import (
     DEFINITE_REFUSALS,
     Parser,
@@ -110,9 +110,16 @@ class SolanaRpc(RpcChannel):
         self, commitment: Commitment = "confirmed"
     ) -> rpc_wire.BlockhashValue:
         """Return a blockhash with ITS OWN last valid height, from one reply."""
-        parse = _as(rpc_wire.BlockhashResult, "getLatestBlockhash")
-        result = await self.read("getLatestBlockhash", [{"commitment": commitment}], parse)
-        return result.value
+
+        def parse(_source: RpcEndpoint, raw: msgspec.Raw) -> rpc_wire.BlockhashValue:
+            value = rpc_wire.typed(raw, rpc_wire.BlockhashResult, "getLatestBlockhash").value
+            try:
+                key_bytes(value.blockhash)
+            except ValueError as error:
+                raise FeedCorrupt("blockhash is not 32 bytes of base58") from error
+            return value
+
+        return await self.read("getLatestBlockhash", [{"commitment": commitment}], parse)
 
     async def signature_statuses(
         self,
