@@ -57,10 +57,10 @@ machine:
 
 frontend/node_modules/installed.stamp: frontend/package-lock.json
 	@echo "spreadline | installing the console's packages (about 20 s)"
-	@cd frontend && npm ci --no-audit --no-fund --loglevel=error
+	@cd frontend && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 frontend/dist/index.html: frontend/node_modules/installed.stamp $(CONSOLE_SOURCES)
 	@echo "spreadline | building the console"
-	@cd frontend && npm run --silent build
+	@cd frontend && npm run --silent build -- --logLevel=warn
 	@touch $@
