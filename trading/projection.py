@@ -134,17 +134,14 @@ class OwnTrades:
         return self.finish(event.intent_key)
 
     def busy_reason(self, book: BookUpdated | None, pool_slot: int | None) -> str:
-        """Why the asset must wait, or nothing; forgets fills that the market now shows."""
+        """Why the asset must wait, or nothing."""
         if self._open or self._restored:
             return "trade open"
-        if self._cex_fill_ns is not None:
-            if book is None or book.recv_ns <= self._cex_fill_ns:
-                return "own fill not in the book yet"
-            self._cex_fill_ns = None
-        if self._landed_slot is not None:
-            if pool_slot is None or pool_slot < self._landed_slot:
-                return "own swap not in the pool yet"
-            self._landed_slot = None
+        fill_ns, slot = self._cex_fill_ns, self._landed_slot
+        if fill_ns is not None and (book is None or book.recv_ns <= fill_ns):
+            return "own fill not in the book yet"
+        if slot is not None and (pool_slot is None or pool_slot < slot):
+            return "own swap not in the pool yet"
         return ""
 
     def _remember(self, cex_fill_ns: int | None, landed_slot: int | None) -> None:

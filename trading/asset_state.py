@@ -1,0 +1,136 @@
+"""One asset inside the engine: its settings, windows, trades in flight, last evaluation.
+
+A record with small rules of its own; the engine drives it. Pure.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from arbsite.units import int_from_decimal_ceil, int_from_decimal_exact
+from feeds.market.events import InstrumentUpdated
+from feeds.market.spec import DIRECTIONS, Direction, MarketSpec
+from risk.anomaly import BasisDetector, BasisModel
+from risk.gates import GateLimits
+from trading.evaluation import Look, Sized, Terms
+from trading.intent import AssetSettings, DayUsage, Execute
+from trading.landing import FILLING_PRIOR, LANDING_PRIOR, Posterior
+from trading.legs import OrderModel
+from trading.projection import OwnTrades
+from trading.staleness import StalenessModel, StalenessWatch
+from trading.windows import WindowTracker
+
+Decision = Literal["taken", "stored", "refused", "watched"]
+_ZERO = Decimal(0)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The decision last noted on a window."""
+
+    window_id: UUID
+    decision: Decision
+    gate: str
+
+
+class AssetState:
+    """Everything the engine keeps per asset."""
+
+    def __init__(self, spec: MarketSpec, staleness: StalenessModel, basis: BasisModel) -> None:
+        self.spec = spec
+        self.settings: AssetSettings | None = None
+        self.windows: dict[Direction, WindowTracker] = {
+            direction: WindowTracker(spec, direction) for direction in DIRECTIONS
+        }
+        self.trades = OwnTrades()
+        self.watch = StalenessWatch(spec.asset, staleness)
+        self.basis = BasisDetector(basis)
+        self.landing: Posterior = LANDING_PRIOR
+        self.filling: Posterior = FILLING_PRIOR
+        self.cooldown_until_ns = 0
+        self.usage = DayUsage(
+            asset=spec.asset, notional_usd=_ZERO, loss_usd=_ZERO, trades=0, at_ns=0
+        )
+        self.loss_trip_asked = False
+        # The cached costs; None = to be built again. `unit` is the value of a tick.
+        self.terms: Terms | None = None
+        self.unit = 0.0
+        # The last evaluation, for the views.
+        self.fault = "no data yet"
+        self.looks: tuple[Look, ...] = ()
+        self.sized: Sized | None = None
+        self.quote_refusal = ""
+        self.refusal: tuple[str, str, str] | None = None
+        self.has_edge = False
+        # What was last noted per direction, so that only changes are noted again.
+        self.said: dict[Direction, Said] = {}
+
+    @property
+    def has_open_window(self) -> bool:
+        """Whether a window of either direction is open, or in a gap that may be merged."""
+        return any(tracker.row is not None for tracker in self.windows.values())
+
+    def limits(self, *, max_balances_age_ms: int, max_gap_bps: float) -> GateLimits:
+        """The settings in force, as the gates want them."""
+        settings = self.settings
+        assert settings is not None
+        return GateLimits(
+            max_frame_age_ms=settings.max_frame_age_ms,
+            max_slot_lag=settings.max_slot_lag,
+            max_balances_age_ms=max_balances_age_ms,
+            max_gap_bps=max_gap_bps,
+            intents_per_window=settings.intents_per_window,
+            daily_notional_cap_usd=settings.daily_notional_cap_usd,
+            daily_loss_cap_usd=settings.daily_loss_cap_usd,
+            daily_trades_cap=settings.daily_trades_cap,
+            max_notional_usd=settings.max_notional_usd,
+            min_profit_usd=settings.min_profit_usd,
+        )
+
+    def count_use(self, effect: Execute) -> None:
+        """Count an intent against the day until the store's own figures arrive."""
+        used = self.usage
+        self.usage = DayUsage(
+            asset=used.asset,
+            notional_usd=used.notional_usd + effect.intent.notional_usd,
+            loss_usd=used.loss_usd,
+            trades=used.trades + 1,
+            at_ns=used.at_ns,
+        )
+
+    def learn(
+        self, *, dex_landed: bool | None, cex_filled_ratio: float | None, model: OrderModel
+    ) -> None:
+        """Update the odds of both legs from a closed trade; None = that leg was not sent."""
+        if dex_landed is not None:
+            self.landing = self.landing.after(dex_landed, memory=model.memory)
+        if cex_filled_ratio is not None:
+            self.filling = self.filling.after(cex_filled_ratio >= 0.9, memory=model.memory)
+        self.terms = None
+
+
+def spec_from_instrument(spec: MarketSpec, event: InstrumentUpdated) -> MarketSpec:
+    """Put the venue's precisions and minima in force; minima and steps rounded up."""
+    price, qty = event.price_precision, event.qty_precision
+    return MarketSpec(
+        asset=spec.asset,
+        cex_symbol=spec.cex_symbol,
+        cex_quote=spec.cex_quote,
+        price_precision=price,
+        qty_precision=qty,
+        price_increment_ticks=int_from_decimal_exact(Decimal(event.price_increment), price),
+        qty_increment_lots=int_from_decimal_exact(Decimal(event.qty_increment), qty),
+        qty_min_lots=int_from_decimal_ceil(Decimal(event.qty_min), qty),
+        cost_min=event.cost_min,
+        pool=spec.pool,
+        pool_kind=spec.pool_kind,
+        pool_quote=spec.pool_quote,
+        base_mint=spec.base_mint,
+        quote_mint=spec.quote_mint,
+        base_is_a=spec.base_is_a,
+        base_decimals=spec.base_decimals,
+        quote_decimals=spec.quote_decimals,
+    )

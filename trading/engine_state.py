@@ -1,0 +1,69 @@
+"""All that the engine knows at one moment, in one record.
+
+`engine` updates it, `decision` and `board` read it. Pure; no rules of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from arbsite.events import Mode
+from feeds.market.spec import MarketSpec
+from risk.anomaly import BasisModel
+from risk.gates import GateLimits
+from trading.asset_state import AssetState
+from trading.controls import Controls
+from trading.feed_state import FeedState
+from trading.intent import FeesKnown, VenuesReady
+from trading.legs import OrderModel
+from trading.projection import Reservations
+from trading.staleness import StalenessModel
+
+
+class EngineModel(msgspec.Struct, frozen=True):
+    """Figures of the whole engine that no operator edits per asset.
+
+    `max_balances_age_ms`: balances older than this are not spent. `max_gap_bps`: a wider
+    gap is an anomaly. `rebalance_bps`: what moving inventory back costs.
+    """
+
+    max_balances_age_ms: int = 60_000
+    max_gap_bps: float = 500.0
+    rebalance_bps: Decimal = Decimal(2)
+    order: OrderModel = OrderModel()
+    basis: BasisModel = BasisModel()
+
+
+class EngineState:
+    """Feeds, controls, balances, fees, assets, and the engine's own time."""
+
+    def __init__(
+        self, specs: Mapping[str, MarketSpec], staleness: StalenessModel, model: EngineModel
+    ) -> None:
+        self.model = model
+        self.stale_pause_ns = staleness.pause_ns
+        self.feeds = FeedState()
+        self.controls = Controls()
+        self.reservations = Reservations()
+        self.fees: FeesKnown | None = None
+        self.ready: VenuesReady | None = None
+        self.now_ns = 0
+        self.started_ns: int | None = None
+        self.assets: dict[str, AssetState] = {
+            asset: AssetState(specs[asset], staleness, model.basis) for asset in sorted(specs)
+        }
+
+    def mode_of(self, asset: str) -> Mode:
+        """The strictest of desk, asset control and setting; refusing while unconfigured."""
+        settings = self.assets[asset].settings
+        return self.controls.effective(asset, settings.mode if settings else "stop_new")
+
+    def limits_of(self, asset: AssetState) -> GateLimits:
+        """The limits in force for an asset, as the gates want them."""
+        return asset.limits(
+            max_balances_age_ms=self.model.max_balances_age_ms,
+            max_gap_bps=self.model.max_gap_bps,
+        )
