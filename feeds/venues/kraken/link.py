@@ -108,5 +108,7 @@ async def until_first(*steps: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    for task in ended:
-        task.result()
+    # In the order given, not the set's, so that seeded runs repeat.
+    for task in tasks:
+        if task in ended:
+            task.result()

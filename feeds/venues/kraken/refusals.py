@@ -63,3 +63,9 @@ def is_credential_fault(text: str) -> bool:
     """Whether the key itself is refused: trying again soon leads to a lockout."""
     category, detail = _split(text)
     return f"{category}:{detail}".startswith(_CREDENTIAL_FAULTS)
+
+
+def is_session_fault(text: str) -> bool:
+    """Whether the socket's token is no longer accepted: only a new connection helps."""
+    category, detail = _split(text)
+    return category == "ESession" or (category, detail) == ("EAPI", "Invalid key")

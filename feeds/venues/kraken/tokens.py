@@ -19,6 +19,9 @@ _MAX_TOKEN_BYTES = 48
 _MAX_MAGNITUDE = 30
 _NS_DIGITS = 9
 _NS = 1_000_000_000
+_NS_PER_DIGIT: tuple[int, ...] = tuple(
+    10 ** (_NS_DIGITS - count) for count in range(_NS_DIGITS + 1)
+)
 
 
 def decimal_from_token(token: bytes) -> Decimal:
@@ -55,27 +58,25 @@ def token_from_decimal(value: Decimal) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _second_from_text(text: str) -> int:
+def _ns_of_second(text: str) -> int:
     # Frames of one second share this prefix, so parsing it is nearly always a lookup.
     try:
         at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
     except ValueError as error:
         raise FeedCorrupt(f"not a time: {text!r}") from error
-    return int(at.timestamp())
+    return int(at.timestamp()) * _NS
 
 
 def ns_from_rfc3339(text: str) -> int:
     """Read `2026-08-16T23:37:04.316445Z` (0–9 decimals, UTC only); FeedCorrupt otherwise."""
-    if len(text) < len("1970-01-01T00:00:00Z") or text[-1] != "Z":
+    digits = text[20:-1]
+    is_fraction = text[19:20] == "." and digits.isdigit() and digits.isascii()
+    is_usable = is_fraction or text[19:] == "Z"
+    if not is_usable or text[-1] != "Z" or len(digits) > _NS_DIGITS:
         raise FeedCorrupt(f"not a UTC time: {text[:40]!r}")
-    fraction = text[19:-1]
-    if not fraction:
-        return _second_from_text(text[:19]) * _NS
-    digits = fraction[1:]
-    is_fraction = fraction[0] == "." and digits.isascii() and digits.isdigit()
-    if not is_fraction or len(digits) > _NS_DIGITS:
-        raise FeedCorrupt(f"not a UTC time: {text[:40]!r}")
-    return _second_from_text(text[:19]) * _NS + int(digits.ljust(_NS_DIGITS, "0"))
+    if not is_fraction:
+        return _ns_of_second(text[:19])
+    return _ns_of_second(text[:19]) + int(digits) * _NS_PER_DIGIT[len(digits)]
 
 
 def rfc3339_from_ns(at_ns: int, *, places: int = 9) -> str:

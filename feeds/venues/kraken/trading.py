@@ -28,7 +28,7 @@ from feeds.venues.kraken.limits import INTERMEDIATE, OrderLimiter, Tier, tier_fr
 from feeds.venues.kraken.link import Link, until_first
 from feeds.venues.kraken.messages import Reply
 from feeds.venues.kraken.private import PrivateStream, TradingTimings
-from feeds.venues.kraken.refusals import is_credential_fault, outcome_of
+from feeds.venues.kraken.refusals import is_credential_fault, is_session_fault, outcome_of
 from feeds.venues.kraken.rest import KrakenRest, VenueRefused
 from feeds.venues.transport import Transport, WsConnection
 
@@ -214,6 +214,9 @@ class KrakenTrading:
                 self._sink(state)
         if not waiting.answer.done():
             waiting.answer.set_result(reply)
+        if is_session_fault(reply.error):
+            # Every later order would meet the same answer: come back with a fresh token.
+            raise ConnectionError(f"session refused: {reply.error}")
 
     def _ack_from(self, order: CexOrder, reply: Reply) -> CexAck:
         if not reply.is_success:

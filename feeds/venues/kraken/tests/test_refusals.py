@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from feeds.venues.kraken.refusals import ANY, REFUSALS, is_credential_fault, outcome_of
+from feeds.venues.kraken.refusals import (
+    ANY,
+    REFUSALS,
+    is_credential_fault,
+    is_session_fault,
+    outcome_of,
+)
 
 DEFINITE = [
     "EOrder:Insufficient funds", "EOrder:Order minimum not met", "EOrder:Cost minimum not met",
@@ -62,3 +68,10 @@ def test_a_refused_key_is_not_tried_again_at_once() -> None:
     assert is_credential_fault("EGeneral:Temporary lockout")
     assert not is_credential_fault("EAPI:Rate limit exceeded")
     assert not is_credential_fault("EService:Busy")
+
+
+def test_a_refused_session_needs_a_new_connection() -> None:
+    assert is_session_fault("ESession:Invalid session")
+    assert is_session_fault("EAPI:Invalid key")
+    assert not is_session_fault("EOrder:Insufficient funds")
+    assert not is_session_fault("")

@@ -545,6 +545,24 @@ async def test_expired_session_is_replaced(
     assert desk.token_number == 2
 
 
+async def test_session_refused_by_an_order_is_replaced(
+    desk: Desk, venue: ScriptedVenue, trading: KrakenTrading, seen: Seen
+) -> None:
+    async def refuse(socket: Socket, frame: dict[str, Any]) -> None:
+        await socket.say(refusal(frame, "ESession:Invalid session"))
+        desk.on_order = desk._ack
+
+    desk.on_order = refuse
+    async with running(trading):
+        await seen.until(is_up)
+        with pytest.raises(OutcomeUnknown, match="ESession"):
+            await trading.submit(order())
+        await seen.until(lambda s: sum(state.is_up for state in s.of(CexLinkState)) == 2)
+        await trading.submit(order(1))
+    tokens = [frame["params"]["token"] for frame in orders_at(venue)]
+    assert tokens == ["TOKEN-1", "TOKEN-2"]
+
+
 async def test_account_without_orders_may_send_no_snapshot(
     desk: Desk, venue: ScriptedVenue, transport: SocketTransport, seen: Seen
 ) -> None:
