@@ -158,7 +158,7 @@ _TABLE: dict[ScenarioName, dict[str, float]] = {
     # About 6 a minute: a demonstration market; a day's windows in twenty minutes.
     "busy": {
         "volatility": 1.0, "jumps": 0.5, "jump_bps": 14.0,
-        "retail": 30.0, "shocks": 7.0, "shock_bps": 28.0,
+        "retail": 30.0, "shocks": 10.0, "shock_bps": 22.0,
     },
 }  # fmt: skip
 
