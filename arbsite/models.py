@@ -1,12 +1,14 @@
-"""Rows that belong to no single app: people, and the audit log.
+"""Rows that belong to no single app: people, their sessions, approvals, and the audit log.
 
-Called by Django's auth, `arbsite.auth` and `arbsite.audit`, which alone writes the log.
+Called by Django's auth and `arbsite.auth`; `arbsite.audit` alone writes the log.
 """
 
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+
+from arbsite.clock import uuid7
 
 
 class User(AbstractUser):
@@ -19,6 +21,47 @@ class User(AbstractUser):
             ("trade", "Pause, resume, kill and handle trades"),
             ("admin", "Change configuration and limits"),
         ]
+
+
+class Session(models.Model):
+    """One sign-in. `jti` names the only refresh token that is still good.
+
+    `expires_at` moves with every renewal, up to the absolute limit. `password_mark` ties
+    the session to the password it was opened with.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    jti = models.CharField(max_length=64)
+    password_mark = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    refreshed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class Approval(models.Model):
+    """One person's yes to one exact change. `digest` is the hash of what was shown."""
+
+    subject = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="approvals")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subject", "user"], name="approval_once_per_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} by {self.user_id}"
 
 
 class AuditLog(models.Model):

@@ -67,7 +67,7 @@ KRAKEN_KEY_FILE = Path(os.environ.get("KRAKEN_KEY_FILE", HOME.path / "kraken_key
 WALLET_FILE = Path(os.environ.get("WALLET_FILE", HOME.path / "wallet.json"))
 
 _SOLANA_SIM = ";".join(
-    f"{label}|simulator|http://127.0.0.1:{PORTS[port]}|ws://127.0.0.1:{PORTS[port]}"
+    f"{label}|{label}|http://127.0.0.1:{PORTS[port]}|ws://127.0.0.1:{PORTS[port]}"
     for label, port in (("sim-a", "solana_a"), ("sim-b", "solana_b"))
 )
 
@@ -90,6 +90,14 @@ def _solana_endpoints(text: str) -> tuple[tuple[str, str, str, str], ...]:
 SOLANA_ENDPOINTS = _solana_endpoints(
     os.environ.get("SOLANA_ENDPOINTS", _SOLANA_SIM if IS_SIM else "")
 )
+
+# Where a landing tip may go; none means no tips are sent.
+SOLANA_TIP_ACCOUNTS = tuple(
+    filter(None, (part.strip() for part in os.environ.get("SOLANA_TIP_ACCOUNTS", "").split(",")))
+)
+
+# More engine starts than this within ten minutes put the desk into OBSERVE; drills raise it.
+SPREADLINE_MAX_ENGINE_STARTS = int(os.environ.get("SPREADLINE_MAX_ENGINE_STARTS", "3"))
 
 # ---- Django -------------------------------------------------------------------------
 
@@ -118,7 +126,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "channels",
     "django_otp",
@@ -282,10 +289,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["arbsite.auth.tokens.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["arbsite.auth.permissions.NeedsWord"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["arbsite.parsers.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "arbsite.problems.answer_error",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": None,
     "COERCE_DECIMAL_TO_STRING": True,
@@ -295,10 +303,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 SIMPLE_JWT: dict[str, Any] = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    # Rotation, reuse and revocation are the session row's (arbsite.auth.services).
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "CHECK_REVOKE_TOKEN": True,
     "ALGORITHM": "HS256",
     "SIGNING_KEY": SECRET_KEY,
     "AUDIENCE": "spreadline",
@@ -311,9 +317,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["arbsite.schema.add_components"],
 }
 
 OTP_TOTP_ISSUER = "Spreadline"
+# A code of the second factor: for the admin pages and for what starts or loosens trading.
+SPREADLINE_REQUIRE_OTP = SPREADLINE_PROFILE == "live"
+# How many people must approve a loosened limit; a proposer counts only where one is enough.
+SPREADLINE_APPROVERS = 2 if SPREADLINE_PROFILE == "live" else 1
 
 # ---- logs ---------------------------------------------------------------------------
 
