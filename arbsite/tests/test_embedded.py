@@ -21,6 +21,10 @@ from arbsite.home import Home
 from arbsite.readiness import ensure_database
 
 pytestmark = pytest.mark.timeout(60)
+embedded_only = pytest.mark.skipif(
+    os.environ["SPREADLINE_TEST_SERVERS"] != "DATABASE_URL,REDIS_URL",
+    reason="DATABASE_URL or REDIS_URL name servers that are not ours",
+)
 
 
 @pytest.fixture
@@ -41,12 +45,14 @@ def test_database_keeps_eighteen_decimals_and_u128(database_server: str) -> None
     assert row == (Decimal("1.123456789012345678"), Decimal(2**128 - 1))
 
 
+@embedded_only
 def test_database_refuses_a_wrong_password(database_server: str) -> None:
     _, _, address = database_server.rpartition("@")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"postgresql://spreadline:wrong@{address}")
 
 
+@embedded_only
 def test_database_listens_on_loopback_only(database_server: str) -> None:
     maintenance = database_server.rpartition("/")[0] + "/postgres"
     with psycopg.connect(maintenance) as connection:
@@ -60,6 +66,7 @@ def test_ensure_database_creates_once(database_server: str) -> None:
     assert ensure_database(url) is False
 
 
+@embedded_only
 def test_valkey_wants_its_password_and_keeps_an_append_only_file(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
