@@ -53,7 +53,7 @@ SOLANA_KNOBS: dict[str, FaultValue] = {
     stall              flag   no node sends a frame or answers a request
     drop_sockets       shot   every open socket of both nodes is cut
     node_b_lag_slots   number node sim-b sees the chain this many slots late
-    node_b_disagree    flag   sim-b shows pool accounts of three slots ago as if of now
+    node_b_disagree    flag   sim-b shows pool accounts of ten slots ago as if of now
     land_p             prob   landing chance per slot at the reference bid (1 = always, 0 = never)
     fail_next          shot   the next swap of a client lands with program error 6036
     drop_tx_p          prob   a sent transaction is acknowledged and forgotten

@@ -29,7 +29,8 @@ _LAG: dict[str, int] = {
     "confirmed": CONFIRMED_LAG_SLOTS,
     "finalized": FINALIZED_LAG_SLOTS,
 }
-_DISAGREEING_SLOTS = 3
+# Long enough that a pool of a lively market has changed in between.
+_DISAGREEING_SLOTS = 10
 _RENT_EPOCH = (1 << 64) - 1
 
 Notice = Callable[[Block], None]

@@ -152,7 +152,13 @@ class Meter:
                 window.peak_usd = max(window.peak_usd, profit)
 
     def _send(
-        self, market: SimMarket, direction: str, window: Window, profit: float, base: float, now_ns: int
+        self,
+        market: SimMarket,
+        direction: str,
+        window: Window,
+        profit: float,
+        base: float,
+        now_ns: int,
     ) -> None:
         """A model desk: DEX first, threshold at half the edge, one attempt a window."""
         spec, pool = market.spec, self._pool(market)
