@@ -29,6 +29,7 @@ _NS = 1_000_000_000
 _GAP_SLOTS = 8
 _REORG_SLOTS = 64
 _MAX_LAG_SLOTS = 8
+_REMEMBERED_SLOTS = 150
 _PROOF_EVERY_NS = 200_000_000
 
 
@@ -74,6 +75,7 @@ class SolanaFeed:
         }  # fmt: skip
         self._pools_of: dict[str, list[PoolTracker]] = {}
         self._slots: dict[str, int] = {}
+        self._newest_slot = 0
         self._silent: set[str] = set()
         self._wake = asyncio.Event()
         self._probed_ns: int | None = None
@@ -169,8 +171,12 @@ class SolanaFeed:
         trusted = [slot for label, slot in self._slots.items() if self._is_trusted(label)]
         if not trusted:
             return
-        newest = max(self._slots.values())
-        self._sink(SlotAdvanced(newest, newest - max(trusted), recv_ns))
+        known = max(self._slots.values())
+        # What an endpoint that is gone said still dates the others, for a minute.
+        forgotten = self._newest_slot - known > _REMEMBERED_SLOTS
+        self._newest_slot = known if forgotten else max(known, self._newest_slot)
+        lag_slots = self._newest_slot - max(trusted)
+        self._sink(SlotAdvanced(self._newest_slot, lag_slots, recv_ns))
         is_probed = self._probed_ns is not None and now_ns - self._probed_ns <= 3 * self._resync_ns
         is_time = recv_ns - self._proof_ns >= _PROOF_EVERY_NS or recv_ns < self._proof_ns
         if is_probed and is_time and self._is_trusted(endpoint):
@@ -219,6 +225,8 @@ class SolanaFeed:
             if not self._up_labels():
                 self._postpone(due)
                 continue
+            for tracker in due:
+                tracker.start_read()
             await self._learn(due)
             for batch in _batches(due):
                 await self._read(batch, from_all=any(t.needs_agreement for t in batch))
@@ -283,6 +291,10 @@ class SolanaFeed:
             self.counters.failed_reads += 1
             self._postpone(batch)
             return
+        up = self._up_labels()
+        if not up:
+            # The last socket went while we waited: what was read is already unguarded.
+            return
         self._probed_ns = self._clock.monotonic_ns()
         for tracker in batch:
             accounts = asked[tracker.address]
@@ -291,7 +303,7 @@ class SolanaFeed:
                 continue
             tracker.take_reads(
                 [_of_pool(accounts, read) for read in reads],
-                self._up_labels(), self._clock.monotonic_ns(), self._clock.now_ns(),
+                up, self._clock.monotonic_ns(), self._clock.now_ns(),
             )  # fmt: skip
 
     async def _ask(

@@ -100,6 +100,10 @@ class PoolTracker:
         """Ask for a read at or before that monotonic time."""
         self._due_ns = at_ns if self._due_ns is None else min(at_ns, self._due_ns)
 
+    def start_read(self) -> None:
+        """A read is about to be asked: what asks from now on needs another."""
+        self._due_ns = None
+
     def postpone_read(self, at_ns: int) -> None:
         """Put the read off until that monotonic time (a read just failed)."""
         self._due_ns = at_ns
@@ -172,7 +176,6 @@ class PoolTracker:
             self.postpone_read(now_ns + self._pace.retry_ns)
             return
         self.needs_agreement = False
-        self._due_ns = None
         newest = max(range(len(states)), key=lambda i: states[i].slot)
         self._adopt(accounts, parts[newest], states[newest], up, now_ns, recv_ns)
 

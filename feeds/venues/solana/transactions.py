@@ -56,7 +56,7 @@ def swap_message(
             target = Pubkey.from_string(tip_account)
             tip = TransferParams(from_pubkey=payer, to_pubkey=target, lamports=swap.tip_lamports)
             instructions.append(transfer(tip))
-    except (ValueError, OverflowError, struct.error) as error:
+    except (ValueError, TypeError, OverflowError, struct.error) as error:
         raise NotSent(f"swap cannot be built: {error}") from error
     return MessageV0.try_compile(payer, instructions, [], Hash.from_string(blockhash))
 
