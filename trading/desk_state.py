@@ -153,7 +153,7 @@ class DeskState:
 
     async def read_settings(self) -> list[AssetSettings]:
         """Configurations in force whose version is new since the last read."""
-        fields = [name for name in AssetSettings.__struct_fields__]
+        fields = list(AssetSettings.__struct_fields__)
         async with self._store.connection() as conn:
             rows = await (
                 await conn.execute(

@@ -9,30 +9,41 @@ start-up is recovery. Called by `manage.py run_engine`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
-import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any, Literal
 
+import msgspec
 import psycopg
 from asgiref.sync import sync_to_async
 
+from arbsite import metrics
 from arbsite.bus import Bus
 from arbsite.clock import Clock, at_from_ns
 from arbsite.errors import DomainError, Fenced, QueryFailed
-from arbsite.metrics import METRICS
+from arbsite.logs import event_logger
+from feeds import bus_wire
 from feeds.assembly import Venues
+from feeds.market.events import MarketEvent
 from feeds.market.spec import MarketSpec
-from feeds.venues.base import CexEvent, CexFill, CexOrderState, DexEvent, TxSighting
-from feeds.venues.base import CexBalance, CexLinkState, TokenBalance
+from feeds.venues.base import (
+    CexBalance,
+    CexEvent,
+    CexFill,
+    CexLinkState,
+    CexOrderState,
+    DexEvent,
+    TokenBalance,
+    TxSighting,
+)
 from risk import services as risk
 from trading.desk_state import DeskState
 from trading.engine import Engine
 from trading.executor import Executor
 from trading.holdings import Holdings
 from trading.intent import (
-    AssetSettings,
-    DayUsage,
     EngineInput,
     Execute,
     FeesKnown,
@@ -40,6 +51,7 @@ from trading.intent import (
     NoteWindow,
     RequestResume,
     RequestStop,
+    SettingsApplied,
     SignalSeen,
     TimerFired,
     TradeClosed,
@@ -47,12 +59,17 @@ from trading.intent import (
     WindowsRestored,
 )
 from trading.lease import Lease
-from trading.ports import Desk
+from trading.measure import Measure
+from trading.ports import Desk, HedgeMarket
 from trading.publishing import Pictures
 from trading.recovery import recover
 from trading.store import TradeStore
+from trading.venue_health import VenuePills
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
+VenuesFactory = Callable[
+    [Callable[[MarketEvent], None], Callable[[CexEvent | DexEvent], None]], Venues
+]
 BASE_FEE_LAMPORTS = 5_000
 DRAIN_S = 10.0
 
@@ -66,8 +83,9 @@ class EngineHost:
         dsn: str,
         shard: str,
         specs: dict[str, MarketSpec],
-        venues: Callable[[Callable[[Any], None]], Venues],
+        venues: VenuesFactory,
         bus: Bus,
+        feeds: Literal["inline", "bus"],
         clock: Clock,
         profile: str,
         max_recent_starts: int,
@@ -82,8 +100,8 @@ class EngineHost:
         self._store = TradeStore(dsn, shard=shard, clock=clock)
         self._state = DeskState(self._store, clock)
         self._engine = Engine(specs)
-        self._venues = venues(self.apply)
-        self._venues.on_trading_event = self._on_trading_event
+        self._feeds = feeds
+        self._venues = venues(self.apply, self._on_trading_event)
         self._desk = Desk(
             kraken=self._venues.kraken,
             solana=self._venues.solana,
@@ -92,7 +110,7 @@ class EngineHost:
             emit=self.apply,
             mode=self._state.mode,
             settings=self._state.settings.__getitem__,
-            hedge_market=self._engine.hedge_market,
+            hedge_market=self._hedge_market,
             raise_stop=self._raise_stop,
         )
         self._executor = Executor(self._desk)
@@ -100,6 +118,8 @@ class EngineHost:
             specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
         )
         self._pictures = Pictures(bus, self._state, profile=profile)
+        self._measure = Measure()
+        self._pills = VenuePills()
         self._notes: list[NoteWindow] = []
         self._shown: list[NoteWindow] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,7 +166,7 @@ class EngineHost:
         await sync_to_async(risk.observe)(
             risk.WHOLE_ENGINE, user="engine", key=f"starts-{self._lease.epoch}", reason=text
         )
-        log.critical("engine.too_many_starts", extra={"starts": self._lease.recent_starts})
+        log.error("engine.too_many_starts", starts=self._lease.recent_starts)
 
     async def _open_venues(self) -> None:
         for name, work in self._venues.trading_tasks():
@@ -166,7 +186,7 @@ class EngineHost:
                 await self._holdings.read()
                 await self._read_fees()
             except QueryFailed as error:
-                log.warning("venue.read_failed", extra={"error": str(error)[:200]})
+                log.warning("venue.read_failed", error=str(error)[:200])
                 await asyncio.sleep(1.0)
             else:
                 return
@@ -177,13 +197,14 @@ class EngineHost:
         busy = await recover(self._store, self._executor, self._venues.kraken, self._clock)
         windows = await self._store.open_windows()
         self.apply(
-            WindowsRestored(
-                windows=tuple(windows), busy_assets=busy, at_ns=self._clock.now_ns()
-            )
+            WindowsRestored(windows=tuple(windows), busy_assets=busy, at_ns=self._clock.now_ns())
         )
         self._deciding = True
-        for name, work in self._venues.feed_tasks():
-            self._watch(work, name)
+        if self._feeds == "inline":
+            for name, work in self._venues.feed_tasks():
+                self._watch(work, name)
+        else:
+            self._watch(self._take_from_bus(), "bus-feeds")
         self._watch(self._every(0.1, self._tick), "timer")
         self._watch(self._every(1.0, self._write_windows), "windows")
         self._watch(self._every(0.05, self._show_spreads), "spreads")
@@ -192,7 +213,18 @@ class EngineHost:
         # A generation-2 collection with Django loaded costs 12 ms; what lives now lives on.
         gc.collect()
         gc.freeze()
-        log.info("engine.started", extra={"epoch": self._store.epoch, "assets": list(self._specs)})
+        log.info("engine.started", epoch=self._store.epoch, assets=list(self._specs))
+
+    async def _take_from_bus(self) -> None:
+        """Market events of the feed processes; the newest win when we fall behind."""
+        subscription = await self._bus.subscribe(*bus_wire.SUBJECTS)
+        async for _subject, payload in subscription:
+            try:
+                event = bus_wire.decode(payload)
+            except msgspec.MsgspecError:
+                metrics.MALFORMED_FRAMES.labels("bus").inc()
+                continue
+            self.apply(event)
 
     async def _shut_down(self) -> None:
         self._deciding = False
@@ -207,7 +239,7 @@ class EngineHost:
         await self._venues.close()
         await self._lease.release()
         await self._store.close()
-        log.info("engine.stopped", extra={"failed": self._failure is not None})
+        log.info("engine.stopped", failed=self._failure is not None)
 
     # ---- the tick path --------------------------------------------------------------
 
@@ -225,7 +257,7 @@ class EngineHost:
             elif isinstance(effect, RequestResume):
                 self._side(self._lift(effect))
         if isinstance(event, TradeClosed):
-            self._count_trade(event)
+            self._measure.settled(event)
 
     def _execute(self, intent: Intent) -> None:
         if not self._deciding:
@@ -235,7 +267,7 @@ class EngineHost:
     def _note(self, note: NoteWindow) -> None:
         self._notes.append(note)
         self._shown.append(note)
-        METRICS.note_window(note)
+        self._measure.window(note)
 
     def _count_signal(self, signal: SignalSeen) -> None:
         now_ns = self._clock.now_ns()
@@ -243,10 +275,7 @@ class EngineHost:
         self._pictures.signals += 1
         self._pictures.opportunities += signal.is_opportunity
         self._pictures.latency.add(micros, now_ns)
-        METRICS.tick_to_signal.observe(micros / 1e6)
-
-    def _count_trade(self, closed: TradeClosed) -> None:
-        METRICS.trades.labels(closed.asset, closed.outcome).inc()
+        self._measure.signal(micros)
 
     def _on_trading_event(self, event: CexEvent | DexEvent) -> None:
         """A venue's word about our own orders and balances."""
@@ -255,7 +284,25 @@ class EngineHost:
         elif isinstance(event, CexBalance | TokenBalance):
             self._holdings.see(event)
         elif isinstance(event, CexLinkState):
-            log.info("kraken.private_link", extra={"is_up": event.is_up, "reason": event.reason})
+            log.info("kraken.private_link", is_up=event.is_up, reason=event.reason)
+
+    def _hedge_market(self, asset: str) -> HedgeMarket | None:
+        """The touch a hedge of this asset would meet now; None while its book is unusable."""
+        spec, feeds = self._specs[asset], self._engine.state.feeds
+        book = feeds.books.get(spec.cex_symbol)
+        marks = self._marks_usd()
+        if book is None or feeds.book_fault(spec.cex_symbol) or spec.cex_quote not in marks:
+            return None
+        return HedgeMarket(
+            bid_ticks=book.bids[0][0],
+            ask_ticks=book.asks[0][0],
+            cex_quote_usd=marks[spec.cex_quote],
+        )
+
+    def _marks_usd(self) -> dict[str, Decimal]:
+        """USD marks of the quote assets and of SOL, as far as their books are usable."""
+        marks = {asset: mark.usd for asset, mark in self._engine.state.feeds.marks.items()}
+        return {"USD": Decimal(1), **marks}
 
     async def _tick(self) -> None:
         self.apply(TimerFired(at_ns=self._clock.now_ns()))
@@ -275,10 +322,8 @@ class EngineHost:
 
     async def _follow_desk(self) -> None:
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reload.wait(), 1.0)
-            except TimeoutError:
-                pass
             self._reload.clear()
             await self._read_desk()
 
@@ -290,26 +335,23 @@ class EngineHost:
             usage = await self._state.read_day_usage()
         except psycopg.OperationalError as error:
             # No intent can be recorded meanwhile either; the last controls stay in force.
-            log.warning("desk.not_read", extra={"error": str(error)[:200]})
+            log.warning("desk.not_read", error=str(error)[:200])
             return
         for changed in settings:
-            self.apply(_settings_input(changed, now_ns))
+            self.apply(SettingsApplied(settings=changed, at_ns=now_ns))
         for control in controls:
             self.apply(control.applied(now_ns))
-            log.info("control.applied", extra={"scope": control.scope, "mode": control.effective_mode})
+            log.info("control.applied", scope=control.scope, mode=control.effective_mode)
         for row in usage:
-            self._apply_usage(row)
+            self.apply(row)
         if controls:
             await self._show_status()
-
-    def _apply_usage(self, row: DayUsage) -> None:
-        self.apply(row)
 
     async def _trip(self, stop: RequestStop) -> None:
         await self._raise_stop(stop.scope, stop.rule, stop.text, stop.value, stop.limit)
 
     async def _raise_stop(self, scope: str, rule: str, text: str, value: str, limit: str) -> None:
-        log.warning("control.tripped", extra={"scope": scope, "rule": rule, "text": text})
+        log.warning("control.tripped", scope=scope, rule=rule, text=text)
         await sync_to_async(risk.trip)(scope, rule, text=text, value=value, limit=limit)
         self._reload.set()
 
@@ -319,7 +361,7 @@ class EngineHost:
                 resume.scope, resume.rule, reason="data clean for the resume time"
             )
         except DomainError as error:
-            log.warning("control.not_lifted", extra={"rule": resume.rule, "why": str(error)})
+            log.warning("control.not_lifted", rule=resume.rule, why=str(error))
         self._reload.set()
 
     # ---- venues ---------------------------------------------------------------------
@@ -328,21 +370,19 @@ class EngineHost:
         try:
             await self._holdings.read()
         except QueryFailed as error:
-            log.info("holdings.not_read", extra={"error": str(error)[:200]})
+            log.info("holdings.not_read", error=str(error)[:200])
             return
-        await self._pictures.inventory(self._holdings.frame(self._engine.marks_usd()))
+        await self._pictures.inventory(self._holdings.frame(self._marks_usd()))
 
     async def _read_fees(self) -> None:
         symbols = [spec.cex_symbol for spec in self._specs.values()]
         try:
             taker = await self._venues.kraken.taker_fees(symbols)
         except QueryFailed as error:
-            log.info("fees.not_read", extra={"error": str(error)[:200]})
+            log.info("fees.not_read", error=str(error)[:200])
             return
         self.apply(
-            FeesKnown(
-                taker=taker, base_fee_lamports=BASE_FEE_LAMPORTS, at_ns=self._clock.now_ns()
-            )
+            FeesKnown(taker=taker, base_fee_lamports=BASE_FEE_LAMPORTS, at_ns=self._clock.now_ns())
         )
 
     async def _check_ready(self) -> None:
@@ -361,18 +401,21 @@ class EngineHost:
         latest = {note.window.window_id: note for note in notes}
         try:
             await self._store.save_windows(
-                [(n.window, n.decision, n.gate, n.gate_value, n.gate_limit) for n in latest.values()]
+                [
+                    (n.window, n.decision, n.gate, n.gate_value, n.gate_limit)
+                    for n in latest.values()
+                ]
             )
         except psycopg.OperationalError as error:
             self._notes = [*notes, *self._notes]
-            log.warning("windows.not_saved", extra={"error": str(error)[:200]})
+            log.warning("windows.not_saved", error=str(error)[:200])
 
     async def _show_status(self) -> None:
         await self._pictures.status(
             now_ns=self._clock.now_ns(),
             started_ns=self._started_ns,
             epoch=self._store.epoch,
-            venues=self._venues.health(self._engine, self._clock.now_ns()),
+            venues=self._pills.draw(self._engine, self._venues, self._clock.now_ns()),
             executor=self._executor,
         )
 
@@ -387,9 +430,10 @@ class EngineHost:
         try:
             figures = await self._state.read_figures()
         except psycopg.OperationalError as error:
-            log.warning("figures.not_read", extra={"error": str(error)[:200]})
+            log.warning("figures.not_read", error=str(error)[:200])
             return
         day = at_from_ns(now_ns).date().isoformat()
+        self._measure.venues(self._venues)
         await self._pictures.metrics(figures, day=day, executor=self._executor, now_ns=now_ns)
 
     async def _executor_health(self) -> None:
@@ -423,15 +467,6 @@ class EngineHost:
             return
         error = task.exception()
         word = "engine.fenced" if isinstance(error, Fenced) else "engine.task_failed"
-        log.critical(word, exc_info=error, extra={"task": task.get_name()})
+        log.error(word, task=task.get_name(), error=repr(error))
         self._failure = self._failure or error
         self._stopping.set()
-
-
-def _settings_input(settings: AssetSettings, now_ns: int) -> EngineInput:
-    from trading.intent import SettingsApplied
-
-    return SettingsApplied(settings=settings, at_ns=now_ns)
-
-
-__all__: Sequence[str] = ("EngineHost",)

@@ -9,7 +9,6 @@ lock, then epoch + 1, then recovery.
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +16,9 @@ import psycopg
 
 from arbsite.clock import utc_now
 from arbsite.errors import Fenced
+from arbsite.logs import event_logger
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
 STANDBY_POLL_S = 0.5
 RESTART_WINDOW = timedelta(minutes=10)
 
@@ -40,7 +40,7 @@ class Lease:
         waited = False
         while not await self._try_lock():
             if not waited:
-                log.warning("lease.standby", extra={"shard": self._shard})
+                log.warning("lease.standby", shard=self._shard)
                 waited = True
             await asyncio.sleep(STANDBY_POLL_S)
         now = utc_now()
@@ -71,7 +71,7 @@ class Lease:
             ).fetchone()
             assert counted is not None
             self.recent_starts = int(counted[0])
-        log.info("lease.taken", extra={"shard": self._shard, "epoch": self.epoch})
+        log.info("lease.taken", shard=self._shard, epoch=self.epoch)
         return self.epoch
 
     async def _try_lock(self) -> bool:

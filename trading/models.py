@@ -10,11 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import models
+from django.db.models.functions import Now
 
 from arbsite.clock import uuid7
-
-MONEY = {"max_digits": 38, "decimal_places": 18}
-RAW = {"max_digits": 39, "decimal_places": 0}
 
 
 class AssetConfig(models.Model):
@@ -43,17 +41,17 @@ class AssetConfig(models.Model):
     enabled = models.BooleanField(default=True)
     mode = models.CharField(max_length=16, default="live")
     leg_order = models.CharField(max_length=16, choices=LegOrder.choices, default=LegOrder.AUTO)
-    min_edge_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal("2"))
-    min_profit_usd = models.DecimalField(**MONEY, default=Decimal("0.05"))
-    haircut_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal("1"))
-    slippage_cap_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal("30"))
-    max_notional_usd = models.DecimalField(**MONEY, default=Decimal("5000"))
+    min_edge_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(2))
+    min_profit_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal("0.05"))
+    haircut_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(1))
+    slippage_cap_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(30))
+    max_notional_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(5000))
     cex_depth_cap = models.DecimalField(max_digits=6, decimal_places=4, default=Decimal("0.9"))
-    dex_impact_cap_bps = models.DecimalField(
-        max_digits=9, decimal_places=3, default=Decimal("100")
+    dex_impact_cap_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(100))
+    daily_notional_cap_usd = models.DecimalField(
+        max_digits=38, decimal_places=18, default=Decimal(1000000)
     )
-    daily_notional_cap_usd = models.DecimalField(**MONEY, default=Decimal("1000000"))
-    daily_loss_cap_usd = models.DecimalField(**MONEY, default=Decimal("500"))
+    daily_loss_cap_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(500))
     daily_trades_cap = models.PositiveIntegerField(default=2000)
     max_frame_age_ms = models.PositiveIntegerField(default=1500)
     max_slot_lag = models.PositiveSmallIntegerField(default=2)
@@ -63,9 +61,9 @@ class AssetConfig(models.Model):
     tip_lamports = models.PositiveBigIntegerField(default=0)
     order_deadline_ms = models.PositiveIntegerField(default=1000)
     max_hedges = models.PositiveSmallIntegerField(default=3)
-    max_naked_usd = models.DecimalField(**MONEY, default=Decimal("5000"))
+    max_naked_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(5000))
     max_naked_s = models.PositiveIntegerField(default=120)
-    inventory_band_pct = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal("40"))
+    inventory_band_pct = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal(40))
     created_by = models.CharField(max_length=150)
     reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
@@ -140,10 +138,10 @@ class Window(models.Model):
     close_cause = models.CharField(max_length=32, blank=True)
     first_slot = models.BigIntegerField()
     last_slot = models.BigIntegerField()
-    peak_value_usd = models.DecimalField(**MONEY)
-    value_seconds_usd = models.DecimalField(**MONEY)
-    best_pnl_usd = models.DecimalField(**MONEY)
-    best_size_usd = models.DecimalField(**MONEY)
+    peak_value_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    value_seconds_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    best_pnl_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    best_size_usd = models.DecimalField(max_digits=38, decimal_places=18)
     gross_bps = models.FloatField()
     net_bps = models.FloatField()
     limited_by = models.CharField(max_length=32, blank=True)
@@ -174,9 +172,9 @@ class Opportunity(models.Model):
     asset = models.CharField(max_length=16)
     direction = models.CharField(max_length=32)
     mode = models.CharField(max_length=16)
-    size_base = models.DecimalField(**MONEY)
-    notional_usd = models.DecimalField(**MONEY)
-    expected_pnl_usd = models.DecimalField(**MONEY)
+    size_base = models.DecimalField(max_digits=38, decimal_places=18)
+    notional_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    expected_pnl_usd = models.DecimalField(max_digits=38, decimal_places=18)
     config_version = models.PositiveIntegerField()
     decided_ns = models.BigIntegerField()
     intent = models.JSONField()
@@ -214,11 +212,11 @@ class Trade(models.Model):
     outcome = models.CharField(max_length=16, default="pending")
     is_verified = models.BooleanField(default=False)
     config_version = models.PositiveIntegerField()
-    size_base = models.DecimalField(**MONEY)
-    notional_usd = models.DecimalField(**MONEY)
-    expected_pnl_usd = models.DecimalField(**MONEY)
-    realised_pnl_usd = models.DecimalField(**MONEY, null=True, blank=True)
-    residual_base = models.DecimalField(**MONEY, default=Decimal(0))
+    size_base = models.DecimalField(max_digits=38, decimal_places=18)
+    notional_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    expected_pnl_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    realised_pnl_usd = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
+    residual_base = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(0))
     detect_ns = models.BigIntegerField()
     wired_ns = models.BigIntegerField(null=True, blank=True)
     both_filled_ns = models.BigIntegerField(null=True, blank=True)
@@ -256,8 +254,8 @@ class Attempt(models.Model):
     seq = models.PositiveSmallIntegerField()
     venue = models.CharField(max_length=16)
     side = models.CharField(max_length=8)
-    qty = models.DecimalField(**MONEY)
-    limit_price = models.DecimalField(**MONEY, null=True, blank=True)
+    qty = models.DecimalField(max_digits=38, decimal_places=18)
+    limit_price = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
     state = models.CharField(max_length=16)
     epoch = models.PositiveBigIntegerField()
     cl_ord_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
@@ -266,11 +264,11 @@ class Attempt(models.Model):
     signature = models.CharField(max_length=96, unique=True, null=True, blank=True)
     raw_tx = models.BinaryField(null=True, blank=True)
     last_valid_height = models.BigIntegerField(null=True, blank=True)
-    threshold_raw = models.DecimalField(**RAW, null=True, blank=True)
+    threshold_raw = models.DecimalField(max_digits=39, decimal_places=0, null=True, blank=True)
     sent_ns = models.BigIntegerField(null=True, blank=True)
     acked_ns = models.BigIntegerField(null=True, blank=True)
     filled_ns = models.BigIntegerField(null=True, blank=True)
-    filled_base = models.DecimalField(**MONEY, default=Decimal(0))
+    filled_base = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(0))
     is_booked = models.BooleanField(default=False)
     evidence = models.JSONField(default=list, blank=True)
 
@@ -301,16 +299,18 @@ class Fill(models.Model):
     venue = models.CharField(max_length=16)
     venue_fill_id = models.CharField(max_length=96)
     status = models.CharField(max_length=16, choices=Status.choices)
-    base_delta = models.DecimalField(**MONEY)
-    quote_delta = models.DecimalField(**MONEY)
+    base_delta = models.DecimalField(max_digits=38, decimal_places=18)
+    quote_delta = models.DecimalField(max_digits=38, decimal_places=18)
     quote_asset = models.CharField(max_length=16)
-    fee = models.DecimalField(**MONEY)
+    fee = models.DecimalField(max_digits=38, decimal_places=18)
     fee_asset = models.CharField(max_length=16)
     at_ns = models.BigIntegerField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["venue", "venue_fill_id"], name="fill_once_per_venue_id")
+            models.UniqueConstraint(
+                fields=["venue", "venue_fill_id"], name="fill_once_per_venue_id"
+            )
         ]
 
     def __str__(self) -> str:
@@ -334,7 +334,7 @@ class LedgerEntry(models.Model):
     venue = models.CharField(max_length=16)
     venue_asset = models.CharField(max_length=44)
     asset = models.CharField(max_length=16)
-    delta = models.DecimalField(**MONEY)
+    delta = models.DecimalField(max_digits=38, decimal_places=18)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     reference = models.CharField(max_length=96)
     at_ns = models.BigIntegerField()
@@ -356,7 +356,7 @@ class Outbox(models.Model):
     id = models.BigAutoField(primary_key=True)
     subject = models.CharField(max_length=64)
     payload = models.JSONField()
-    created_at = models.DateTimeField(db_default=models.functions.Now())
+    created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

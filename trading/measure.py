@@ -1,0 +1,87 @@
+"""Fills the Prometheus series of the engine process from its own events.
+
+Called by the host on the tick path (cheap counters) and each second (gauges). Series are
+declared in `arbsite.metrics`; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+
+from arbsite import metrics
+from arbsite.events import MODES_BY_STRICTNESS, Mode
+from feeds.assembly import Venues
+from trading.intent import NoteWindow, TradeClosed
+from trading.records import TradeRecord
+
+
+class Measure:
+    """Turns counters of the adapters, which only grow, into Prometheus increments."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def signal(self, micros: float) -> None:
+        """One tick priced and sized."""
+        metrics.TICK_TO_SIGNAL_US.labels("both").observe(micros)
+
+    def window(self, note: NoteWindow) -> None:
+        """A window opened, was decided on, or closed."""
+        window = note.window
+        if window.closed_at_ns is not None:
+            metrics.WINDOWS_CLOSED.labels(window.asset, window.close_cause).inc()
+            return
+        if window.version == 1:
+            metrics.WINDOWS_OPENED.labels(window.asset).inc()
+        metrics.OPPORTUNITIES.labels(window.asset, note.decision).inc()
+        if note.decision == "refused":
+            metrics.REFUSALS.labels(note.gate).inc()
+
+    def settled(self, closed: TradeClosed) -> None:
+        """Both legs' outcomes are known and nothing is naked."""
+        metrics.TRADES.labels(closed.asset, closed.outcome).inc()
+
+    def booked(self, trade: TradeRecord) -> None:
+        """A trade was closed from the venues' own records."""
+        intent = trade.intent
+        assert trade.realised_pnl_usd is not None
+        metrics.REALISED_PNL_USD.observe(float(trade.realised_pnl_usd))
+        metrics.PREDICTED_PNL_USD.observe(float(intent.pnl.expected))
+        error = abs(trade.realised_pnl_usd - intent.pnl.expected) / intent.notional_usd
+        metrics.PNL_ERROR_BPS.labels(intent.asset).observe(float(error) * 1e4)
+        for attempt in trade.attempts:
+            if attempt.leg == "hedge":
+                result = "filled" if attempt.filled_base else "empty"
+                metrics.HEDGES.labels(intent.asset, result).inc()
+        if trade.wired_ns is not None:
+            metrics.DETECT_TO_WIRE_MS.labels("both").observe(
+                (trade.wired_ns - intent.detect_ns) / 1e6
+            )
+        if trade.both_filled_ns is not None:
+            metrics.DETECT_TO_FILLS_MS.labels(intent.asset).observe(
+                (trade.both_filled_ns - intent.detect_ns) / 1e6
+            )
+
+    def mode(self, mode: Mode, open_trades: int, unhedged_usd: float) -> None:
+        """The engine's state as gauges."""
+        for word in MODES_BY_STRICTNESS:
+            metrics.ENGINE_MODE.labels(word).set(1.0 if word == mode else 0.0)
+        metrics.OPEN_TRADES.set(open_trades)
+        metrics.UNHEDGED_USD.set(unhedged_usd)
+
+    def venues(self, venues: Venues) -> None:
+        """Totals the adapters keep, as increments since the last call."""
+        kraken = venues.kraken_feed.counters
+        self._grow("frames", kraken.frames, metrics.FRAMES.labels("kraken"))
+        self._grow("malformed", kraken.malformed, metrics.MALFORMED_FRAMES.labels("kraken"))
+        self._grow("checksum", kraken.checksum_failures, metrics.CHECKSUM_FAILURES.labels("*"))
+        self._grow("reconnects", kraken.reconnects, metrics.FEED_RECONNECTS.labels("kraken"))
+        solana = venues.solana_feed.counters
+        self._grow("pools", solana.pool_updates, metrics.FRAMES.labels("solana"))
+        self._grow("corrupt", solana.corrupt_accounts, metrics.MALFORMED_FRAMES.labels("solana"))
+
+    def _grow(self, name: str, total: float, counter: Counter) -> None:
+        grown = total - self._seen.get(name, 0.0)
+        if grown > 0:
+            counter.inc(grown)
+            self._seen[name] = total
