@@ -163,7 +163,9 @@ def _why(state: EngineState, asset: AssetState) -> str:
         row = state.controls.row(scope)
         if row is not None and row.mode == mode:
             return row.text
-    return "configuration" if state.controls.is_known else "control not read yet"
+    if not state.controls.is_known:
+        return "control not read yet"
+    return "configuration" if asset.settings is not None else "no configuration in force"
 
 
 def _measured(state: EngineState, scope: str, rule: str, now_ns: int) -> tuple[str, str]:

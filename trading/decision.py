@@ -134,12 +134,13 @@ class Decider:
     ) -> None:
         asset.refusal = (verdict.gate, verdict.value, verdict.limit)
         changed = tracker.note_block(verdict.gate) or changed
-        row = changed or tracker.row
-        assert row is not None
-        said = Said(row.window_id, "refused", verdict.gate)
+        assert tracker.row is not None
+        said = Said(tracker.row.window_id, "refused", verdict.gate)
         if changed is None and asset.said.get(direction) == said:
             return
         asset.said[direction] = said
+        # Stored rows are replaced by higher versions only: a new gate is a new version.
+        row = changed or tracker.revise()
         effects.append(NoteWindow(row, "refused", verdict.gate, verdict.value, verdict.limit))
 
     def _fire(

@@ -162,6 +162,12 @@ class WindowTracker:
         self._row = msgspec.structs.replace(row, version=row.version + 1, intents=row.intents + 1)
         return self._row
 
+    def revise(self) -> WindowRow:
+        """A new version of the same row, for news that is not in the row (the decision)."""
+        assert self._row is not None
+        self._row = msgspec.structs.replace(self._row, version=self._row.version + 1)
+        return self._row
+
     def disown(self, window: UUID) -> WindowRow | None:
         """Our trade did not happen after all: name the stream that really ended the window."""
         row = self._row if self._gap_ns is not None else self._closed
