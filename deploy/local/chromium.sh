@@ -58,12 +58,15 @@ fetch >&2 || {
   say "Chromium could not be fetched; $remedy"
   exit 1
 }
-triplet=$(dirname "$(find "$partial/root/usr/lib" -name 'libnss3.so' | head -n 1)")
-libraries=${triplet#"$partial/root"}
+# Every unpacked folder that holds shared libraries, relative to the root.
+libraries=$(cd "$partial/root" && find . -name '*.so*' -printf '%h\n' | sort -u | sed 's/^\.//' |
+  tr '\n' ' ')
 cat >"$partial/chromium" <<WRAPPER
 #!/bin/sh
 root=\$(dirname "\$(readlink -f "\$0")")/root
-LD_LIBRARY_PATH=\$root$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}
+for folder in $libraries; do
+  LD_LIBRARY_PATH=\${LD_LIBRARY_PATH:+\$LD_LIBRARY_PATH:}\$root\$folder
+done
 export LD_LIBRARY_PATH
 exec "\$root/usr/lib/chromium/chromium" "\$@"
 WRAPPER
