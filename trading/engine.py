@@ -336,8 +336,9 @@ class Engine:
             self._check_staleness(state, effects)
             for tracker in state.windows.values():
                 tracker.expire(self.state.now_ns)
-            # A refusal may have been for a reason that only time cures.
-            if state.has_open_window and state.refusal is not None:
+            # A refusal may have been for a reason that only time cures, and a missing
+            # input (a mark, say) may have come without this asset's own book moving.
+            if state.fault or (state.has_open_window and state.refusal is not None):
                 self._evaluate(state, "book", effects)
         return effects
 

@@ -576,3 +576,13 @@ def test_one_pools_events_leave_other_assets_alone() -> None:
     assert signals == ["SOL"]
     assert market.engine.spread_rows(market.at_ns)[0].asset == "JUP"
     assert market.engine.spread_rows(market.at_ns)[0].reason == "no configuration in force"
+
+
+def test_an_input_that_was_missing_is_noticed_at_the_timer() -> None:
+    market = Market(Engine({"JUP": make_spec(asset="JUP", pool="POOL-SOL")}))
+    market.tell(SettingsApplied(settings=settings_of(asset="JUP"), at_ns=market.after(1)))
+    market.tell(BookInvalidated(symbol="USDC/USD", reason="gap", recv_ns=market.after(1)))
+    assert market.engine.spread_rows(market.at_ns)[0].state == "blocked"
+    market.tell(mark(market.after(1)))
+    market.alive()
+    assert market.engine.spread_rows(market.at_ns)[0].state == "below_cost"
