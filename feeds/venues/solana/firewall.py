@@ -224,9 +224,11 @@ def _check_roles(accounts: list[str], roles: list[tuple[str, str]]) -> None:
 
 
 def _check_writables(message: MessageV0, keys: list[str], want: Expectation) -> None:
-    """Nothing may be writable but what the swap must write, least of all an account of ours."""
+    """Exactly what the swap must write is writable, least of all anything else of ours."""
     ref = want.ref
-    allowed = {want.wallet, ref.address, ref.vault_a, ref.vault_b, *want.tip_accounts}
+    allowed = {want.wallet, ref.address, ref.vault_a, ref.vault_b}
+    if want.swap.tip_lamports:
+        allowed |= want.tip_accounts
     allowed |= {
         associated_token_address(want.wallet, m, want.ids) for m in (ref.mint_a, ref.mint_b)
     }
@@ -240,5 +242,6 @@ def _check_writables(message: MessageV0, keys: list[str], want: Expectation) -> 
     used |= {instruction.program_id_index for instruction in message.instructions}
     for index, key in enumerate(keys):
         _must(index == 0 or index in used, f"account {key} has no role")
-        if message.is_maybe_writable(index):
-            _must(key in allowed, f"account {key} is writable")
+        is_writable = message.is_maybe_writable(index)
+        word = "writable" if is_writable else "read-only"
+        _must(is_writable == (key in allowed), f"account {key} is {word}")
