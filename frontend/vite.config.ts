@@ -36,7 +36,8 @@ export default defineConfig(({ mode }) => ({
           },
   },
   test: {
-    environment: "jsdom",
+    // Pure modules need no page; files that do say so in their first line.
+    environment: "node",
     setupFiles: ["src/testing/setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { Outlet, useNavigate } from "react-router";
 
 import { BannerStack } from "@/components/banner-stack";
-import { PAUSE } from "@/components/command-controls";
+import { CommandStatus, PAUSE } from "@/components/command-controls";
 import { localNow } from "@/lib/clock";
 import { useDesk, useLive, useMayTrade } from "@/lib/live";
 
@@ -35,6 +35,7 @@ export function Frame() {
           <Outlet />
         </main>
         <DroppedFrames />
+        <CommandStatus />
       </div>
       <KeysDialog open={help} onOpenChange={setHelp} />
     </div>

@@ -1,6 +1,5 @@
 /** The bar that never moves: engine state, observe only, venues, clock, pause and kill. */
 import {
-  CommandStatus,
   KillSwitch,
   ObserveSwitch,
   PauseResume,
@@ -21,11 +20,11 @@ export function StatusBar({ killAsked, onKillAsk }: {
     <header
       className={cn(
         "sticky top-0 z-20 flex min-h-[52px] flex-wrap items-center gap-2 border-b border-line bg-canvas px-4 py-2",
-        "max-sm:gap-x-2 max-sm:px-3",
+        "max-sm:gap-x-2 max-sm:px-3 lg:flex-nowrap",
       )}
     >
       <EngineState />
-      <div className="contents max-lg:order-last max-lg:flex max-lg:basis-full max-lg:items-center max-lg:gap-2 max-lg:overflow-x-auto">
+      <div className="flex min-w-0 items-center gap-2 overflow-x-auto p-0.5 [scrollbar-width:none] max-lg:order-last max-lg:basis-full">
         <ObserveSwitch />
         <div aria-label="Venues" role="group" className="flex shrink-0 items-center gap-1.5">
           {venues.map((venue) => (
@@ -33,8 +32,7 @@ export function StatusBar({ killAsked, onKillAsk }: {
           ))}
         </div>
       </div>
-      <div className="ml-auto flex min-w-0 items-center gap-2">
-        <CommandStatus />
+      <div className="ml-auto flex shrink-0 items-center gap-2">
         <ClockAndAge />
         <PauseResume />
         <KillSwitch asking={killAsked} onAsk={onKillAsk} />

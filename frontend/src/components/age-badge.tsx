@@ -28,7 +28,7 @@ export function AgeBadge({ atMs, kind }: {
       ) : (
         <span aria-hidden="true" className="size-[5px] rounded-full bg-text-3" />
       )}
-      {kind === "spreads" ? format.age(age) : format.roughAge(age)}
+      {kind === "spreads" ? format.age(age) : age < 1000 ? "<1 s" : format.roughAge(age)}
     </span>
   );
 }

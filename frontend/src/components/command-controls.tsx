@@ -40,7 +40,7 @@ export function ObserveSwitch() {
   return (
     <div
       title={may ? undefined : NEEDS}
-      className="flex h-8 shrink-0 items-center gap-2.5 rounded-control border border-line-2 bg-surface-1 px-3 max-sm:h-9"
+      className="flex h-8 shrink-0 items-center gap-2 rounded-control border border-line-2 bg-surface-1 px-2.5 text-caption max-sm:h-9"
     >
       {may ? (
         <Eye aria-hidden="true" size={16} strokeWidth={1.75} className={on ? "text-info" : "text-text-2"} />
@@ -132,7 +132,9 @@ export function KillSwitch({ asking, onAsk }: {
         className="flex h-8 shrink-0 items-center gap-2 rounded-control border border-crit-line bg-crit-soft px-3 font-semibold whitespace-nowrap text-crit-soft-text max-sm:h-11"
       >
         <OctagonX aria-hidden="true" size={16} strokeWidth={1.75} />
-        Kill<span className="max-sm:sr-only"> switch</span> active
+        <span>
+          Kill<span className="max-sm:sr-only"> switch</span> active
+        </span>
       </span>
     );
   }
@@ -198,7 +200,13 @@ export function CommandStatus() {
       data-testid={testId.commandStatus}
       data-state={state?.phase ?? "rest"}
       data-value={action ?? ""}
-      className={cn("truncate text-caption", line?.tone)}
+      className={cn(
+        "fixed right-4 bottom-4 z-30 max-sm:right-3 max-sm:bottom-16",
+        line === null
+          ? "sr-only"
+          : "rounded-control border border-line-2 bg-surface-2 px-3.5 py-2 font-medium shadow-overlay",
+        line?.tone,
+      )}
     >
       {line?.text ?? ""}
     </span>

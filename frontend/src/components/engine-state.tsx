@@ -76,13 +76,13 @@ export function EngineState() {
         FRAME[state],
       )}
     >
-      <span className={cn("flex items-center gap-1.5 px-3 font-bold tracking-[0.02em]", WORD[state])}>
+      <span className={cn("flex items-center gap-1.5 px-3 font-bold tracking-[0.01em]", WORD[state])}>
         <Icon aria-hidden="true" size={15} strokeWidth={2} />
         {ENGINE_WORD[state]}
       </span>
       <span
         className={cn(
-          "flex items-center gap-1 px-3 whitespace-nowrap text-text-2",
+          "flex items-center gap-1 px-2.5 text-caption whitespace-nowrap text-text-2",
           state === "no_signal" ? "" : "max-xl:hidden",
           REST[state],
         )}
@@ -91,7 +91,7 @@ export function EngineState() {
         <span
           data-testid={testId.engineBeat}
           data-age-ms={beat === null ? "" : Math.round(beat)}
-          className="min-w-[34px] font-semibold text-text-1"
+          className="min-w-[30px] font-semibold text-text-1"
         >
           {beat === null ? "none yet" : beatAge(beat)}
         </span>
@@ -101,5 +101,5 @@ export function EngineState() {
 }
 
 function beatAge(ms: number): string {
-  return ms < 59_950 ? `${(ms / 1000).toFixed(1)} s` : format.age(ms);
+  return ms < 60_000 ? `${(Math.floor(ms / 100) / 10).toFixed(1)} s` : format.age(ms);
 }

@@ -10,9 +10,9 @@ import { Button } from "./ui/button";
 
 const SLO_US = 200_000;
 const W = 340;
-const H = 250;
+const H = 300;
 const TOP = 44;
-const FLOOR = 222;
+const FLOOR = 272;
 const PAD = 4;
 
 const atX = (share: number) => PAD + share * (W - 2 * PAD);
@@ -52,9 +52,14 @@ function Objective({ bins }: { readonly bins: readonly Bin[] }) {
   return (
     <g>
       {share === null ? null : (
-        <line x1={x} x2={x} y1={40} y2={FLOOR} strokeDasharray="6 3" className="stroke-warn" />
+        <line x1={x} x2={x} y1={44} y2={FLOOR} strokeDasharray="6 3" className="stroke-warn" />
       )}
-      <text x={W - PAD} y={H - 2 - 12 * 0} textAnchor="end" className="fill-text-3 text-[11px]">
+      <text
+        x={share === null ? x : x - 5}
+        y={share === null ? H - 4 : 52}
+        textAnchor="end"
+        className={share === null ? "fill-text-3 text-[11px]" : "fill-warn text-[11px]"}
+      >
         {share === null ? "SLO 200 ms, all inside" : "SLO 200 ms"}
       </text>
     </g>
@@ -80,7 +85,7 @@ function Ticks({ bins }: { readonly bins: readonly Bin[] }) {
 
 function Table({ bins }: { readonly bins: readonly Bin[] }) {
   return (
-    <div className="max-h-[250px] overflow-auto px-3.5 pb-2">
+    <div className="max-h-[300px] overflow-auto px-3.5 pb-2">
       <table className="w-full text-caption">
         <caption className="sr-only">Signals by latency</caption>
         <thead className="text-text-3">
@@ -130,7 +135,7 @@ export function LatencyHistogram({ histogram }: { readonly histogram: Histogram 
             role="img"
             aria-labelledby={id}
             viewBox={`0 0 ${W} ${H}`}
-            className="mx-auto h-auto max-h-[340px] w-full max-w-[480px]"
+            className="mx-auto h-auto max-h-[360px] w-full max-w-[480px]"
             data-testid={testId.latencyHistogram}
             data-value={histogram.count}
           >

@@ -63,12 +63,12 @@ export function VenuePill({ venue }: { readonly venue: VenueHealth }) {
           data-testid={testId.venuePill(venue.venue)}
           data-state={venue.status}
           className={cn(
-            "flex h-8 items-center gap-2 rounded-control border bg-surface-1 px-3 whitespace-nowrap text-text-2 transition-colors duration-[120ms] hover:bg-surface-3 max-xl:px-2.5 max-sm:h-9",
+            "flex h-8 items-center gap-1.5 rounded-control border bg-surface-1 px-2.5 text-caption whitespace-nowrap text-text-2 transition-colors duration-[120ms] hover:bg-surface-3 max-xl:px-2.5 max-sm:h-9",
             TONE[venue.status],
             unheard && "border-dashed text-text-3",
           )}
         >
-          <Mark status={venue.status} />
+          <Mark status={unheard ? "standby" : venue.status} />
           <span className={cn("font-semibold", unheard ? "text-text-3" : "text-text-1")}>
             {venueName(venue.venue)}
           </span>
@@ -80,7 +80,7 @@ export function VenuePill({ venue }: { readonly venue: VenueHealth }) {
           >
             {pillFigure(venue, age)}
           </span>
-          {venue.rtt_ms === null || venue.status === "standby" ? null : (
+          {venue.rtt_ms === null || venue.status === "standby" || unheard ? null : (
             <span
               data-testid={testId.venueRtt(venue.venue)}
               data-value={venue.rtt_ms}

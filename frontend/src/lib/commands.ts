@@ -153,11 +153,9 @@ export class CommandCentre {
   private move(action: ControlAction, event: CommandEvent): void {
     const next = step(this.states[action], event);
     if (next === this.states[action]) return;
-    const others = Object.fromEntries(
-      Object.entries(this.states).filter(([name]) => name !== action),
-    ) as Omit<Commands, ControlAction>;
     // The action that moved last comes last, so the newest word is the last entry.
-    this.states = { ...others, [action]: next } as Commands;
+    const others = Object.entries(this.states).filter(([name]) => name !== action);
+    this.states = Object.fromEntries([...others, [action, next]]) as Commands;
     if (next.phase === "confirmed") setTimeout(() => this.settle(action, next), SHOWN_MS);
     for (const listener of this.listeners) listener();
   }

@@ -169,7 +169,8 @@ export class StreamConnection {
   }
 
   private send(message: object): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    const { socket } = this;
+    if (socket !== null && socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
   }
 
   /** A silent socket is a dead one, whatever the browser still believes. */

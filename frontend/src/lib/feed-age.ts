@@ -2,7 +2,8 @@
  * The age a live row is judged by: how long ago its feeds last proved they are alive.
  *
  * A row travels only when it changes, while the status stream keeps saying how old each venue's
- * proof is; the younger of the two accounts counts. A lost line ages both.
+ * proof is. A fresh word about the venues therefore excuses the time since the row was sent, but
+ * never makes the row younger than it was when sent. A lost line ages both.
  */
 import type { Spread, Status } from "./frames";
 
@@ -19,5 +20,6 @@ export function feedAge(
     .map((venue) => venue.proof_age_ms);
   if (proofs.length === 0 || proofs.includes(null)) return byRow;
   const worst = Math.max(...proofs.map((proof) => proof ?? 0));
-  return Math.min(byRow, worst + Math.max(0, nowMs - status.beat_ns / 1e6));
+  const byVenues = worst + Math.max(0, nowMs - status.beat_ns / 1e6);
+  return Math.max(row.proof_age_ms, Math.min(byRow, byVenues));
 }

@@ -71,7 +71,7 @@ export function price(text: string | null, decimals?: number): string {
   const small = /^(-?)0\.(0{4,})([1-9]\d*)$/.exec(digits);
   if (small !== null) {
     const [, mark = "", zeros = "", rest = ""] = small;
-    const count = [...String(zeros.length)].map((digit) => SUBSCRIPT[Number(digit)] ?? "").join("");
+    const count = String(zeros.length).replace(/\d/g, (digit) => SUBSCRIPT[Number(digit)] ?? "");
     return `${mark === "" ? "" : MINUS}0.0${count}${rest}`;
   }
   return grouped(digits).replace("-", MINUS);
@@ -137,7 +137,7 @@ export function age(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return UNKNOWN;
   const value = Math.max(0, ms);
   if (value < 999.5) return `${value.toFixed(0)} ms`;
-  if (value < 59_950) return `${(value / 1000).toFixed(1)} s`;
+  if (value < 60_000) return `${(Math.floor(value / 100) / 10).toFixed(1)} s`;
   const seconds = Math.floor(value / 1000);
   const two = (n: number) => String(n).padStart(2, "0");
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`;

@@ -6,8 +6,9 @@
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 
-import type { Plugin } from "vite";
+import type { Plugin, PreviewServer, ViteDevServer } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
 
 import type { Mode } from "../lib/frames";
@@ -69,9 +70,11 @@ const STREAMS = ["status", "spreads", "metrics", "inventory", "trades", "opportu
 function serve(socket: WebSocket, desk: DemoDesk): void {
   const seqs = new Map<string, number>();
   const send = (stream: string, kind: "snapshot" | "delta") => {
+    const silent = desk.scenario === "no-signal";
+    if (silent && kind === "delta") return;
     const seq = (seqs.get(stream) ?? 0) + 1;
     seqs.set(stream, seq);
-    const now = Date.now();
+    const now = Date.now() - (silent ? 7300 : 0);
     const frame = { stream, seq, kind, published_at_ns: now * 1e6, data: desk.data(stream, now) };
     socket.send(JSON.stringify(frame));
   };
@@ -130,25 +133,40 @@ function route(request: IncomingMessage, response: ServerResponse, desk: DemoDes
   }
 }
 
+/** As strict as the real server may be: nothing inline, nothing from elsewhere. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+  "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/** Hang the stand-in on a development or preview server. */
+function attach(server: ViteDevServer | PreviewServer, desk: DemoDesk): void {
+  const sockets = new WebSocketServer({ noServer: true });
+  server.httpServer?.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (request.url !== "/v1/stream") return;
+    sockets.handleUpgrade(request, socket, head, (client) => serve(client, desk));
+  });
+  server.middlewares.use((request, response, next) => {
+    if (request.url?.startsWith("/v1/") !== true) {
+      next();
+      return;
+    }
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => route(request, response, desk, body));
+  });
+}
+
 export function fixtureServer(): Plugin {
   const desk = new DemoDesk();
   return {
     name: "spreadline-fixture-server",
-    configureServer(server) {
-      const sockets = new WebSocketServer({ noServer: true });
-      server.httpServer?.on("upgrade", (request, socket, head) => {
-        if (request.url !== "/v1/stream") return;
-        sockets.handleUpgrade(request, socket, head, (client) => serve(client, desk));
+    configureServer: (server) => attach(server, desk),
+    configurePreviewServer: (server) => {
+      server.middlewares.use((_request, response, next) => {
+        response.setHeader("Content-Security-Policy", POLICY);
+        next();
       });
-      server.middlewares.use((request, response, next) => {
-        if (request.url?.startsWith("/v1/") !== true) {
-          next();
-          return;
-        }
-        let body = "";
-        request.on("data", (chunk: Buffer) => (body += chunk.toString()));
-        request.on("end", () => route(request, response, desk, body));
-      });
+      attach(server, desk);
     },
   };
 }

@@ -117,7 +117,7 @@ export function status(nowMs: number, scenario: Scenario, mode?: Mode, applied: 
   const stalled = scenario === "stale";
   return {
     mode: mode ?? MODE[scenario] ?? "live",
-    beat_ns: ns(scenario === "no-signal" ? nowMs - 7300 : nowMs),
+    beat_ns: ns(nowMs),
     started_at_ns: ns(nowMs - 3_600_000),
     epoch: 4,
     control_version: 12,

@@ -1,5 +1,4 @@
-/** Test environment: what jsdom lacks and every component test needs. */
-import { cleanup } from "@testing-library/react";
+/** Test environment: what the simulated page lacks, for the files that ask for a page. */
 import { afterEach } from "vitest";
 
 class NoResizeObserver implements ResizeObserver {
@@ -14,5 +13,8 @@ class NoResizeObserver implements ResizeObserver {
   }
 }
 
-globalThis.ResizeObserver = NoResizeObserver;
-afterEach(cleanup);
+if (typeof document !== "undefined") {
+  globalThis.ResizeObserver = NoResizeObserver;
+  const { cleanup } = await import("@testing-library/react");
+  afterEach(cleanup);
+}

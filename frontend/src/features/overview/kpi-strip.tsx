@@ -45,13 +45,10 @@ function Kpi({ name, label, value, raw, children, spark, to, title, headline }: 
         </span>
         <span className="pb-1 max-xl:hidden">{spark}</span>
       </span>
-      <span className="truncate text-caption text-text-3">{children}</span>
+      <span className="text-caption text-text-3 sm:truncate">{children}</span>
     </>
   );
-  const frame = cn(
-    "flex min-w-0 flex-col gap-0.5 border-line px-3.5 py-3 outline-offset-[-2px]",
-    "border-b border-r xl:border-b-0 xl:last:border-r-0",
-  );
+  const frame = "flex min-w-0 flex-col gap-0.5 bg-surface-1 px-3.5 py-3 outline-offset-[-2px]";
   return to === undefined ? (
     <div title={title} className={frame}>
       {body}
@@ -76,7 +73,7 @@ function share(part: number, whole: number): number | null {
 }
 
 const STRIP =
-  "grid grid-cols-2 overflow-hidden rounded-card border border-line bg-surface-1 sm:grid-cols-3 xl:grid-cols-[1.25fr_1fr_1fr_1fr_1fr_1fr]";
+  "grid grid-cols-2 gap-px overflow-hidden rounded-card border border-line bg-line sm:grid-cols-3 xl:grid-cols-[1.25fr_1fr_1fr_1fr_1fr_1fr]";
 
 export function KpiStrip() {
   const metrics = useDesk("metrics");
@@ -104,7 +101,7 @@ function KpiSkeleton() {
   return (
     <div aria-hidden="true" className={STRIP}>
       {Array.from({ length: 6 }, (_, index) => (
-        <div key={index} className="flex flex-col gap-2.5 border-r border-line px-3.5 py-3.5">
+        <div key={index} className="flex flex-col gap-2.5 bg-surface-1 px-3.5 py-3.5">
           <div className="h-3 w-20 rounded-bar bg-surface-2" />
           <div className="h-6 w-28 rounded-bar bg-surface-3" />
           <div className="h-3 w-32 rounded-bar bg-surface-2" />

@@ -16,7 +16,7 @@ const HEADS = [
   ["Solana", "text-right max-lg:hidden"],
   ["Net edge, bps (gross / costs)", "pl-3"],
   ["Effective size (limited by)", ""],
-  ["60 s", "max-lg:hidden"],
+  ["60 s", "text-right max-lg:hidden"],
   ["Data age", "text-right"],
   ["State", "text-right"],
 ] as const;

@@ -92,7 +92,12 @@ function Execution({ trade, axisMs }: { readonly trade: Trade; readonly axisMs: 
             <Pnl value={trade.realised_pnl_usd} className="font-semibold" />
           )}
           <span className="text-caption whitespace-nowrap text-text-3">
-            {against === null ? "" : `vs pred ${format.signedPercent(against)}`}
+            {against === null ? null : (
+              <>
+                <span className="max-sm:sr-only">vs pred </span>
+                {format.signedPercent(against)}
+              </>
+            )}
           </span>
         </span>
       </Link>

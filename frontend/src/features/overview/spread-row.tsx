@@ -50,7 +50,13 @@ function Row({ view, status, nowMs, scaleBps }: RowProps) {
         "sm:spread-grid max-sm:grid max-sm:grid-cols-[1fr_auto] max-sm:gap-x-3 max-sm:gap-y-1.5 max-sm:py-3",
       )}
     >
-      <span role="cell" className={cn("flex items-center gap-2 font-semibold", value)}>
+      <span
+        role="cell"
+        className={cn(
+          "flex items-center gap-2 font-semibold max-sm:col-start-1 max-sm:row-start-1",
+          value,
+        )}
+      >
         <span
           aria-hidden="true"
           className="grid size-[22px] shrink-0 place-items-center rounded-full bg-surface-3 text-[8px] font-medium text-text-2"
@@ -94,7 +100,10 @@ function EdgeCell({ row, stale, scaleBps }: {
   const { net_bps: net, gross_bps: gross, cost_bps: costs } = row;
   const known = !stale && net !== null;
   return (
-    <span role="cell" className="flex min-w-0 items-center gap-2.5">
+    <span
+      role="cell"
+      className="flex min-w-0 items-center gap-2.5 max-sm:col-start-1 max-sm:row-start-2"
+    >
       <span
         data-testid={testId.spreadNet(row.asset)}
         data-value={net ?? ""}
@@ -120,6 +129,8 @@ function EdgeCell({ row, stale, scaleBps }: {
   );
 }
 
+const SIZE_PLACE = "max-sm:col-start-2 max-sm:row-start-2 max-sm:justify-self-end";
+
 function SizeCell({ row, stale }: { readonly row: Spread; readonly stale: boolean }) {
   const stopped = row.state === "auto_paused" || row.state === "paused";
   if (stopped || (row.size_usd === null && row.reason !== "")) {
@@ -128,7 +139,7 @@ function SizeCell({ row, stale }: { readonly row: Spread; readonly stale: boolea
         role="cell"
         title={row.reason}
         data-testid={testId.spreadLimit(row.asset)}
-        className={cn("truncate text-caption", stopped ? "text-warn" : "text-text-3")}
+        className={cn("truncate text-caption", SIZE_PLACE, stopped ? "text-warn" : "text-text-3")}
       >
         {row.reason === "" ? "Stopped" : row.reason}
       </span>
@@ -136,13 +147,13 @@ function SizeCell({ row, stale }: { readonly row: Spread; readonly stale: boolea
   }
   if (stale || row.size_usd === null) {
     return (
-      <span role="cell" className="text-text-3">
+      <span role="cell" className={cn("text-text-3", SIZE_PLACE)}>
         <Unknown why={stale ? "Data is stale" : "No size pays its costs"} />
       </span>
     );
   }
   return (
-    <span role="cell" className="flex min-w-0 items-baseline gap-2">
+    <span role="cell" className={cn("flex min-w-0 items-baseline gap-2", SIZE_PLACE)}>
       <Money
         value={row.size_usd}
         testId={testId.spreadSize(row.asset)}
@@ -170,6 +181,7 @@ function EdgeLine({ asset, stale, positive }: {
       points={points}
       span={SPARK_POINTS}
       threshold={0}
+      minRange={6}
       width={64}
       height={22}
       label={`Net edge of ${asset} over the last 60 seconds, with break-even`}
@@ -196,7 +208,7 @@ function AgeCell({ row, age, state, nowMs }: {
         (row.slot_lag === null ? "" : `, slot lag ${row.slot_lag}`)
       }
       className={cn(
-        "flex items-center justify-end gap-1 whitespace-nowrap",
+        "flex items-center justify-end gap-1 whitespace-nowrap max-sm:col-start-1 max-sm:row-start-1 max-sm:justify-self-end",
         state === "stale" ? "font-semibold text-warn" : state === "ageing" ? "text-text-1" : "text-text-2",
       )}
     >

@@ -1,5 +1,5 @@
 /** Sign-in: a page of its own at first, a dialog over the page after a session lapsed. */
-import { type FormEvent, useState } from "react";
+import { type SyntheticEvent, useState } from "react";
 
 import { Logo } from "@/components/logo";
 import { Button } from "@/components/ui/button";
@@ -38,7 +38,7 @@ function Form({ username }: { readonly username?: string }) {
       setBusy(false);
     }
   };
-  const onSubmit = (event: FormEvent) => {
+  const onSubmit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (!busy) void submit();
   };
