@@ -49,23 +49,25 @@ def settle_ports(home: Home, names: tuple[str, ...], web_port: int | None = None
                 f"port {web_port} is taken by another program; choose another with --web-port."
             )
         ports["web"] = web_port
-    claimed: set[int] = set()
     for name in names:
+        if name == "web" and web_port is not None:
+            continue
         first = ports[name]
-        port = _first_free(first, claimed)
+        # Not onto another's place: one taken port must not push all the others along.
+        others = {port for other, port in ports.items() if other != name}
+        port = _first_free(first, others)
         if port != first:
             moved.append(f"port {first} is taken, {name} moves to {port}")
         ports[name] = port
-        claimed.add(port)
     partial = home.ports_file.with_name("ports.json.partial")
     partial.write_text(json.dumps(ports, indent=1, sort_keys=True) + "\n")
     partial.replace(home.ports_file)
     return moved
 
 
-def _first_free(first: int, claimed: set[int]) -> int:
+def _first_free(first: int, others: set[int]) -> int:
     for port in range(first, min(first + _SEARCH_SPAN, 65_536)):
-        if port not in claimed and is_free(port):
+        if port not in others and is_free(port):
             return port
     raise SetupError(
         f"no free port between {first} and {first + _SEARCH_SPAN}; stop some programs first."

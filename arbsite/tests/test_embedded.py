@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -148,6 +149,13 @@ def test_taken_port_moves_and_is_remembered(home: Home) -> None:
         assert home.ports()["valkey"] != taken
         with pytest.raises(SetupError, match=f"port {taken} is taken .* --web-port"):
             ports.settle_ports(home, ("web",), web_port=taken)
+        home.ports_file.write_text(json.dumps({"web": taken, "kraken": taken + 1}))
+        ports.settle_ports(home, ("web", "kraken"))
+        assert home.ports()["kraken"] == taken + 1
+        assert home.ports()["web"] > taken + 1
+    ports.settle_ports(home, ("web", "kraken"), web_port=home.ports()["kraken"])
+    assert home.ports()["web"] == taken + 1
+    assert home.ports()["kraken"] > taken + 1
     again = home.ports()["valkey"]
     ports.settle_ports(home, ("valkey",))
     assert home.ports()["valkey"] == again

@@ -14,6 +14,10 @@ from django.core.management import call_command
 from django.http.response import ResponseHeaders
 from django.test import AsyncClient, Client
 from django.test.utils import override_settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 
 from arbsite.headers import CONTENT_SECURITY_POLICY
 
@@ -62,10 +66,13 @@ def test_wrong_settings_name_the_remedy(variables: dict[str, str], sentence: str
     assert sentence in done.stderr.splitlines()[-1]
 
 
-def test_the_api_denies_by_default() -> None:
-    assert settings.REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] == [
-        "rest_framework.permissions.IsAuthenticated"
-    ]
+def test_a_view_that_says_nothing_about_access_denies_a_stranger() -> None:
+    class Forgotten(APIView):
+        def get(self, request: Request) -> Response:
+            return Response({"open": True})
+
+    answer = Forgotten.as_view()(APIRequestFactory().get("/forgotten"))
+    assert answer.status_code in (401, 403)
 
 
 def test_passwords_are_hashed_with_scrypt_in_production() -> None:
