@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Any
 
-from arbsite.clock import Clock
+import psycopg
+
+from arbsite.clock import Clock, at_from_ns, uuid7
 from arbsite.events import InventoryFrame, InventoryRow
 from feeds.market.spec import MarketSpec
 from feeds.venues.base import CexBalance, CexTrading, DexTrading, TokenBalance
@@ -85,6 +88,15 @@ class Holdings:
         rows += [("solana", mints[a], a, self.solana(a)) for a in self.solana_raw]
         rows.append(("solana", SOL, SOL, Decimal(self.lamports).scaleb(-LAMPORT_DECIMALS)))
         return rows
+
+    async def store_samples(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        """Append one balance sample per venue asset (inventory's telemetry table)."""
+        at = at_from_ns(self._clock.now_ns())
+        await conn.cursor().executemany(
+            "INSERT INTO inventory_balancesnapshot (at, id, venue, venue_asset, asset, balance)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            [(at, uuid7(), *sample) for sample in self.samples()],
+        )
 
     def frame(self, marks_usd: dict[str, Decimal]) -> InventoryFrame:
         """Holdings and drift from an even split over the venues, in percent of the total."""

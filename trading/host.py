@@ -178,6 +178,7 @@ class EngineHost:
         await self._read_venues()
         self._watch(self._every(5.0, self._read_holdings), "holdings")
         self._watch(self._every(60.0, self._read_fees), "fees")
+        self._watch(self._every(15.0, self._sample_balances), "samples")
         self._watch(self._every(0.2, self._check_ready), "ready")
 
     async def _read_venues(self) -> None:
@@ -373,6 +374,13 @@ class EngineHost:
             log.info("holdings.not_read", error=str(error)[:200])
             return
         await self._pictures.inventory(self._holdings.frame(self._marks_usd()))
+
+    async def _sample_balances(self) -> None:
+        try:
+            async with self._store.connection() as conn:
+                await self._holdings.store_samples(conn)
+        except psycopg.OperationalError as error:
+            log.warning("balances.not_sampled", error=str(error)[:200])
 
     async def _read_fees(self) -> None:
         symbols = [spec.cex_symbol for spec in self._specs.values()]
