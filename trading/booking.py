@@ -160,17 +160,22 @@ class TradeRecords:
         self._clock = clock
         self._spacing_ns = int(spacing_s * 1e9)
         self._by_order: dict[str, dict[str, CexFill]] = {}
+        self._since_ns: dict[str, int] = {}
         self._read_ns: int | None = None
 
     async def of_order(self, order_id: str, *, since_ns: int) -> list[CexFill]:
         """All records of one order known now; reads the history when the last is old."""
+        self._since_ns[order_id] = since_ns
         now_ns = self._clock.monotonic_ns()
         if self._read_ns is None or now_ns - self._read_ns >= self._spacing_ns:
             self._read_ns = now_ns
-            for fill in await self._kraken.fills(since_ns=since_ns):
-                self._by_order.setdefault(fill.order_id, {})[fill.fill_id] = fill
+            # One read serves everybody who waits, so it goes back to the oldest of them.
+            for fill in await self._kraken.fills(since_ns=min(self._since_ns.values())):
+                if fill.order_id in self._since_ns:
+                    self._by_order.setdefault(fill.order_id, {})[fill.fill_id] = fill
         return list(self._by_order.get(order_id, {}).values())
 
     def forget(self, order_id: str) -> None:
         """Drop a booked order's records."""
         self._by_order.pop(order_id, None)
+        self._since_ns.pop(order_id, None)

@@ -58,13 +58,17 @@ class CexLeg:
         try:
             ack = await self._desk.kraken.submit(order)
         except NotSent as error:
+            attempt.sent_ns = None
             self._move("send_failed_before_wire", str(error))
         except Rejected as error:
-            self._move("rejected", str(error))
+            # Frames in flight may have told more than the refusal; they stand.
+            if attempt.state in ("sending", "unknown"):
+                self._move("rejected", str(error))
         except OutcomeUnknown as error:
             # The stream may already have told the end while we waited for the reply.
             if attempt.is_live:
                 self._move("outcome_unknown", str(error))
+            self._next_poll_ns = 0
         else:
             attempt.order_id = ack.order_id
             attempt.acked_ns = attempt.acked_ns or ack.recv_ns
@@ -80,11 +84,14 @@ class CexLeg:
         attempt = self.attempt
         attempt.order_id = attempt.order_id or fill.order_id
         known = attempt.fills.get(fill.fill_id)
+        if known is None:
+            # The SLO clock: when it was first heard of, not when it was booked.
+            attempt.filled_ns = max(attempt.filled_ns or 0, fill.recv_ns)
         if known is None or known.status == "observed":
             attempt.fills[fill.fill_id] = fill_from_cex(fill)
         attempt.filled_base = abs(attempt.base_delta)
-        attempt.filled_ns = max(attempt.filled_ns or 0, fill.recv_ns)
-        if attempt.state == "dead":
+        if attempt.state in ("dead", "stale", "planned"):
+            # Dead by proof, yet executed: the venue's word wins. The other two are our bug.
             self._move("late_fill", fill.fill_id)
             attempt.is_booked = False
         elif attempt.state in ("sending", "unknown"):
@@ -112,22 +119,26 @@ class CexLeg:
 
     # ---- resolving and booking ------------------------------------------------------
 
-    async def drive(self) -> list[LedgerLine]:
-        """Ask what must be asked now; returns ledger lines when the attempt was booked."""
-        attempt = self.attempt
-        now_ns = self._desk.clock.now_ns()
+    def is_due(self) -> bool:
+        """Whether the venue should be asked something now."""
+        attempt, now_ns = self.attempt, self._desk.clock.now_ns()
         if self.is_sending or now_ns < self._next_poll_ns:
-            return []
+            return False
+        is_open = attempt.state == "unknown" or self._acked_too_long(now_ns)
+        return is_open or (attempt.state == "done" and not attempt.is_booked)
+
+    async def drive(self) -> list[LedgerLine]:
+        """Ask what is due; returns ledger lines when the attempt was booked."""
+        protocol = self._desk.protocol
         try:
-            if attempt.state == "unknown" or self._acked_too_long(now_ns):
-                self._pace(self._desk.protocol.read_spacing_s)
-                await self._resolve()
-            elif attempt.state == "done" and not attempt.is_booked:
-                self._pace(self._desk.protocol.booking_poll_s / 2)
+            if self.attempt.state == "done":
+                self._pace(protocol.booking_poll_s / 2)
                 return await self._book()
+            self._pace(protocol.read_spacing_s)
+            await self._resolve()
         except QueryFailed as error:
             # A failed query is never evidence.
-            log.info("attempt.query_failed", extra={"leg": attempt.leg, "error": str(error)})
+            log.info("attempt.query_failed", extra={"leg": self.attempt.leg, "error": str(error)})
         return []
 
     def _acked_too_long(self, now_ns: int) -> bool:
@@ -173,28 +184,32 @@ class CexLeg:
             attempt.is_booked = True
 
     async def _book(self) -> list[LedgerLine]:
+        """Book when the closed order and the trade records agree, to the last unit."""
         attempt = self.attempt
         since_ns = (attempt.sent_ns or 0) - LOOK_BACK_NS
-        if not attempt.filled_base:
-            return await self._book_nothing(since_ns)
-        for fill in await self._records.of_order(attempt.order_id, since_ns=since_ns):
-            self.see_fill(fill)
+        # Known from the database only, or a zero the order itself has to confirm.
+        is_end_told = self._ended is not None and bool(attempt.filled_base)
+        if not is_end_told and not await self._read_end(since_ns):
+            return []
+        assert self._ended is not None
+        if self._ended.filled_qty:
+            for fill in await self._records.of_order(self._ended.order_id, since_ns=since_ns):
+                self.see_fill(fill)
         booked = [fill for fill in attempt.fills.values() if fill.status == "booked"]
-        if abs(sum((fill.base_delta for fill in booked), Decimal(0))) != attempt.filled_base:
+        if abs(sum((fill.base_delta for fill in booked), Decimal(0))) != self._ended.filled_qty:
             return []
         attempt.is_booked = True
-        self._records.forget(attempt.order_id)
+        self._records.forget(self._ended.order_id)
         return [line for fill in booked for line in ledger_of_cex_fill(self._intent, fill)]
 
-    async def _book_nothing(self, since_ns: int) -> list[LedgerLine]:
-        """A zero fill is booked when the closed order itself says zero."""
-        attempt = self.attempt
-        assert attempt.cl_ord_id
-        orders = await self._desk.kraken.find_orders(attempt.cl_ord_id, since_ns=since_ns)
-        ended = [order for order in orders if order.is_terminal]
-        if ended and all(not order.filled_qty for order in ended):
-            attempt.is_booked = True
-        return []
+    async def _read_end(self, since_ns: int) -> bool:
+        """Whether the venue's records show the order as over."""
+        assert self.attempt.cl_ord_id
+        for order in await self._desk.kraken.find_orders(self.attempt.cl_ord_id, since_ns=since_ns):
+            if order.is_terminal:
+                self.see_order(order)
+                return True
+        return False
 
     def _pace(self, seconds: float) -> None:
         self._next_poll_ns = self._desk.clock.now_ns() + int(seconds * 1e9)

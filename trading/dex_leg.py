@@ -35,8 +35,9 @@ class DexLeg:
         self._was_sent = False
         self._next_send_ns = 0
         self._next_poll_ns = 0
+        self._seen_ns = 0
         self.landed_slot: int | None = None
-        if attempt.fills:
+        if attempt.base_delta:
             self._outcome = "landed"
 
     @property
@@ -59,16 +60,26 @@ class DexLeg:
         attempt = self.attempt
         assert attempt.raw_tx is not None
         assert attempt.signature is not None
-        self._next_send_ns = self._desk.clock.now_ns() + self._ns(self._desk.protocol.rebroadcast_s)
+        now_ns = self._desk.clock.now_ns()
+        self._next_send_ns = now_ns + self._ns(self._desk.protocol.rebroadcast_s)
+        if not self._was_sent:
+            # Sightings come by themselves; asking at once would only cost calls.
+            self._next_poll_ns = now_ns + self._ns(self._desk.protocol.dex_poll_s)
         self._desk.solana.watch(attempt.signature)
         try:
             await self._desk.solana.broadcast(attempt.raw_tx)
         except NotSent as error:
             # Only a first broadcast proves that nothing is out there.
             if not self._was_sent and attempt.state == "sending":
+                attempt.sent_ns = None
                 self._move("send_failed_before_wire", str(error))
                 attempt.is_booked = True
-        except (Rejected, OutcomeUnknown) as error:
+        except Rejected as error:
+            # Said only of a first broadcast that every endpoint refused to forward.
+            if attempt.state == "sending":
+                self._move("rejected", str(error))
+                attempt.is_booked = True
+        except OutcomeUnknown as error:
             self._was_sent = True
             if attempt.state == "sending":
                 self._move("outcome_unknown", str(error))
@@ -89,9 +100,17 @@ class DexLeg:
         if attempt.state in ("sending", "unknown"):
             attempt.acked_ns = sighting.recv_ns
             self._move("found")
-        if attempt.state != "acked" or self._outcome in ("landed", "failed"):
+        elif attempt.state == "dead":
+            if sighting.error is not None:
+                return
+            # The proof of a single provider was wrong; the chain's word wins.
+            self._move("late_fill", f"seen in slot {sighting.slot}")
+            attempt.is_booked = False
+            self._outcome = "pending"
+        if attempt.is_booked or self._outcome in ("landed", "failed"):
             return
         self.landed_slot = sighting.slot
+        self._seen_ns = self._desk.clock.now_ns()
         if sighting.error is None:
             self._outcome = "landed"
             attempt.filled_ns = attempt.filled_ns or sighting.recv_ns
@@ -109,24 +128,32 @@ class DexLeg:
 
     # ---- resolving and booking ------------------------------------------------------
 
+    def is_due(self, *, may_broadcast: bool) -> bool:
+        """Whether the bytes should be sent again or the chain be asked something now."""
+        attempt, now_ns = self.attempt, self._desk.clock.now_ns()
+        if attempt.state in ("planned", "dead", "stale") or attempt.is_booked:
+            return False
+        return now_ns >= self._next_poll_ns or self._is_send_due(may_broadcast=may_broadcast)
+
+    def _is_send_due(self, *, may_broadcast: bool) -> bool:
+        is_waiting = self.attempt.is_live and self._outcome == "pending"
+        return is_waiting and may_broadcast and self._desk.clock.now_ns() >= self._next_send_ns
+
     async def drive(self, *, may_broadcast: bool) -> list[LedgerLine]:
         """Re-send, ask, prove or book, whatever is due; returns lines when booked."""
-        attempt = self.attempt
-        if not attempt.is_live or attempt.state == "planned":
-            return []
-        now_ns = self._desk.clock.now_ns()
-        if self._outcome == "pending" and may_broadcast and now_ns >= self._next_send_ns:
+        if self._is_send_due(may_broadcast=may_broadcast):
             await self.send()
-        if now_ns < self._next_poll_ns:
+        now_ns = self._desk.clock.now_ns()
+        if now_ns < self._next_poll_ns or not self.is_due(may_broadcast=may_broadcast):
             return []
         self._next_poll_ns = now_ns + self._ns(self._desk.protocol.dex_poll_s)
         try:
             if self._outcome in ("landed", "failed"):
                 return await self._confirm_and_book()
-            return await self._look_for_it()
+            await self._look_for_it()
         except QueryFailed as error:
-            log.info("attempt.query_failed", extra={"leg": attempt.leg, "error": str(error)})
-            return []
+            log.info("attempt.query_failed", extra={"leg": self.attempt.leg, "error": str(error)})
+        return []
 
     async def _confirm_and_book(self) -> list[LedgerLine]:
         attempt = self.attempt
@@ -152,7 +179,7 @@ class DexLeg:
         self.landed_slot = receipt.slot
         fill = fill_from_receipt(self._intent, receipt, booked=booked)
         if fill is None:
-            attempt.fills.clear()
+            self._forget_fills()
             if self._outcome != "failed":
                 self._fail(receipt.error or "no balance moved")
         else:
@@ -161,53 +188,66 @@ class DexLeg:
             attempt.fills[fill.venue_fill_id] = fill
         attempt.filled_base = abs(attempt.base_delta)
 
-    async def _look_for_it(self) -> list[LedgerLine]:
+    async def _look_for_it(self) -> None:
         attempt = self.attempt
         assert attempt.signature is not None
         answers = await self._desk.solana.statuses(attempt.signature, commitment="confirmed")
+        if self._take_sightings(answers) or not self._passed(answers):
+            return
+        if self._outcome == "pending":
+            self._outcome = "expired"
+            self._note(answers, "confirmed")
+        answers = await self._desk.solana.statuses(attempt.signature, commitment="finalized")
+        if not self._take_sightings(answers) and self._passed(answers):
+            self._prove_dead(answers, "not known past its last valid height")
+
+    def _take_sightings(self, answers: list[EndpointStatus]) -> bool:
+        """Take what the endpoints know; whether the swap is known to have landed by now.
+
+        The subscription may have told it while these answers were on their way.
+        """
         for answer in answers:
             if answer.sighting is not None:
+                if self._outcome == "expired":
+                    self._outcome = "pending"
                 self.see(answer.sighting)
-                return []
-        if self._passed(answers):
-            if self._outcome != "expired":
-                self._outcome = "expired"
-                self._note(answers, "confirmed")
-            await self._prove_dead()
-        return []
+                return True
+        return self._outcome in ("landed", "failed")
 
-    async def _prove_dead(self) -> None:
+    def _prove_dead(self, answers: list[EndpointStatus], why: str) -> None:
         """DEAD: every provider's finalized height passed the last valid one, none knows it."""
         attempt = self.attempt
-        assert attempt.signature is not None
-        answers = await self._desk.solana.statuses(attempt.signature, commitment="finalized")
-        for answer in answers:
-            if answer.sighting is not None:
-                self._outcome = "pending"
-                self.see(answer.sighting)
-                return
-        if self._passed(answers):
-            self._note(answers, "finalized")
-            if attempt.state == "sending":
-                self._move("outcome_unknown", "last valid height passed")
-            self._move("proven_dead", "not known past its last valid height")
-            attempt.is_booked = True
+        self._note(answers, "finalized")
+        if attempt.state == "sending":
+            self._move("outcome_unknown", "last valid height passed")
+        self._move("proven_dead", why)
+        attempt.is_booked = True
 
     async def _check_for_fork(self) -> None:
-        """A sighting whose block was abandoned: past expiry and unknown everywhere."""
+        """A sighting whose block was abandoned: nobody knows the signature any more.
+
+        Before its last valid height the same bytes may still land in another block, so it
+        is waited for again; past that height it is dead.
+        """
         attempt = self.attempt
         assert attempt.signature is not None
+        if self._desk.clock.now_ns() - self._seen_ns < self._ns(self._desk.protocol.reorg_s):
+            return
         answers = await self._desk.solana.statuses(attempt.signature, commitment="finalized")
-        if any(answer.sighting is not None for answer in answers) or not self._passed(answers):
+        is_known = any(answer.sighting is not None for answer in answers)
+        if is_known or not answers or attempt.state == "done":
             return
         log.warning("fill.reorged", extra={"signature": attempt.signature})
-        self._note(answers, "finalized")
-        for fill in attempt.fills.values():
-            # Kept as a row of zeros: the database never forgets that it was seen.
+        self._forget_fills()
+        self._confirmed, self._outcome = None, "pending"
+        if self._passed(answers):
+            self._prove_dead(answers, "the block that held it was abandoned")
+
+    def _forget_fills(self) -> None:
+        """Turn observed fills into zeros: the database never forgets that they were seen."""
+        for fill in self.attempt.fills.values():
             fill.base_delta = fill.quote_delta = fill.fee = Decimal(0)
-        attempt.filled_base = Decimal(0)
-        self._move("proven_dead", "the block that held it was abandoned")
-        attempt.is_booked = True
+        self.attempt.filled_base = Decimal(0)
 
     def _passed(self, answers: list[EndpointStatus]) -> bool:
         """Whether silence is proof: two providers past the height, or one with a margin."""

@@ -8,19 +8,22 @@ nothing about whether to trade: the engine did, and the store checks once more.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from decimal import Decimal
 
+import psycopg
+
 from arbsite import keys
 from arbsite.clock import uuid7
-from arbsite.errors import NotSent
-from feeds.venues.base import CexFill, DexSwap
+from arbsite.errors import NotSent, OutcomeUnknown
+from feeds.venues.base import CexFill, DexSwap, TxSighting
 from trading.booking import TradeRecords
 from trading.intent import Intent, IntentRefused
 from trading.ports import Desk
 from trading.records import AttemptRecord, TradeRecord
 from trading.rows import risk_day
-from trading.runner import TradeRunner, VenueEvent
+from trading.runner import DATABASE_RETRY_S, TradeRunner, VenueEvent
 
 log = logging.getLogger(__name__)
 
@@ -43,33 +46,52 @@ class Executor:
 
     async def execute(self, intent: Intent) -> None:
         """Store the decision and, when LIVE, trade it. Refusals go back to the engine."""
+        decided_monotonic_ns = self._desk.clock.monotonic_ns()
         settings = self._desk.settings(intent.asset)
         if intent.mode != "live":
             await self._store_only(intent)
             return
         try:
             attempts = self._plan(intent)
-            trade = TradeRecord(
-                id=uuid7(),
-                intent=intent,
-                state="open",
-                version=1,
-                risk_day=risk_day(intent),
-                attempts=attempts,
-            )
+        except NotSent as error:
+            self._refuse(intent, str(error))
+            return
+        trade = TradeRecord(
+            id=uuid7(),
+            intent=intent,
+            state="open",
+            version=1,
+            risk_day=risk_day(intent),
+            attempts=attempts,
+        )
+        try:
             verdict = await self._desk.store.record_intent(
                 intent, settings, trade_id=trade.id, attempts=attempts
             )
         except NotSent as error:
             self._refuse(intent, str(error))
             return
+        except OutcomeUnknown as error:
+            log.warning("intent.commit_unknown", extra={"error": str(error)[:200]})
+            verdict = await self._ask_for(trade)
         if verdict != "recorded":
             self._refuse(intent, verdict)
             return
         log.info("intent.recorded", extra={"intent_key": str(intent.intent_key)})
         runner = self._adopt(trade)
-        runner.start()
+        runner.start(decided_monotonic_ns=decided_monotonic_ns)
         self._run(runner)
+
+    async def _ask_for(self, trade: TradeRecord) -> str:
+        """Wait until the database tells whether the trade is on record: never assume.
+
+        What is found is by then too old to be sent and closes as such.
+        """
+        while True:
+            await asyncio.sleep(DATABASE_RETRY_S)
+            with contextlib.suppress(psycopg.OperationalError):
+                found = await self._desk.store.has_trade(trade.id)
+                return "recorded" if found else "the database lost the intent"
 
     async def _store_only(self, intent: Intent) -> None:
         try:
@@ -172,51 +194,74 @@ class Executor:
 
     def _ended(self, runner: TradeRunner, task: asyncio.Task[None]) -> None:
         self._runners.pop(runner, None)
+        self._note_failure(task)
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             # Fenced or a bug: the process must stop, the database knows the rest.
-            self.failure = task.exception()
+            self.failure = self.failure or task.exception()
             self.failed.set()
 
     # ---- the venues' words ----------------------------------------------------------
 
     def deliver(self, event: VenueEvent) -> None:
-        """Route a venue event to the trade it belongs to; a stray fill looks for its trade."""
+        """Route a venue event to the trade it belongs to; a stray one looks for its trade."""
         for runner in self._runners:
             if runner.owns(event):
                 runner.deliver(event)
                 return
-        if isinstance(event, CexFill):
+        if isinstance(event, CexFill) or (isinstance(event, TxSighting) and event.error is None):
             task = asyncio.create_task(self._find_home(event))
             self._late.add(task)
-            task.add_done_callback(self._late.discard)
+            task.add_done_callback(self._found)
 
-    async def _find_home(self, fill: CexFill) -> None:
-        """A fill without a running trade: known already, late for a dead attempt, or stray."""
-        trade = await self._desk.store.trade_by_client_id(fill.cl_ord_id or fill.order_id)
-        if trade is None and fill.venue_at_ns < self._started_ns:
-            # The private stream's snapshot repeats the account's last fills at start.
-            log.warning("fill.before_start", extra={"fill_id": fill.fill_id})
-            return
+    def _found(self, task: asyncio.Task[None]) -> None:
+        self._late.discard(task)
+        self._note_failure(task)
+
+    async def _find_home(self, event: CexFill | TxSighting) -> None:
+        """An execution without a running trade: known already, late, or of nobody."""
+        trade = await self._trade_of(event)
         if trade is None:
-            log.error("fill.stray", extra={"fill_id": fill.fill_id, "order_id": fill.order_id})
-            await self._desk.raise_stop(
-                "*",
-                "stray_fill",
-                f"Kraken reports fill {fill.fill_id} of an order that is not ours",
-                fill.fill_id,
-                "",
-            )
+            if isinstance(event, CexFill):
+                await self._report_stray(event)
             return
-        known = {fill_id for attempt in trade.attempts for fill_id in attempt.fills}
-        if fill.fill_id in known:
+        if _is_known(trade, event):
             return
         for runner in self._runners:
             if runner.trade.id == trade.id:
-                runner.deliver(fill)
+                runner.deliver(event)
                 return
         runner = self._adopt(trade)
-        runner.deliver(fill)
+        runner.deliver(event)
         self._run(runner)
+
+    async def _trade_of(self, event: CexFill | TxSighting) -> TradeRecord | None:
+        if isinstance(event, TxSighting):
+            references = [event.signature]
+        else:
+            references = [name for name in (event.cl_ord_id, event.order_id) if name]
+        while True:
+            try:
+                return await self._desk.store.trade_by_reference(*references)
+            except psycopg.OperationalError as error:
+                # A fill waits for the database as long as it takes: it must find its trade.
+                log.warning("fill.waits_for_database", extra={"error": str(error)[:200]})
+                await asyncio.sleep(DATABASE_RETRY_S)
+
+    async def _report_stray(self, fill: CexFill) -> None:
+        if fill.venue_at_ns < self._started_ns:
+            # The private stream's snapshot repeats the account's last fills at start.
+            log.warning("fill.before_start", extra={"fill_id": fill.fill_id})
+            return
+        log.error("fill.stray", extra={"fill_id": fill.fill_id, "order_id": fill.order_id})
+        await self._desk.raise_stop(
+            "*",
+            "stray_fill",
+            f"Kraken reports fill {fill.fill_id} of an order that is not ours",
+            fill.fill_id,
+            "",
+        )
 
     # ---- for the host ---------------------------------------------------------------
 
@@ -224,6 +269,21 @@ class Executor:
     def open_trades(self) -> list[TradeRecord]:
         """Trades still being worked on."""
         return [runner.trade for runner in self._runners]
+
+    @property
+    def live_order_ids(self) -> set[str]:
+        """Kraken order ids of running trades, also those not yet durable."""
+        attempts = [attempt for trade in self.open_trades for attempt in trade.attempts]
+        return {attempt.order_id for attempt in attempts if attempt.order_id}
+
+    @property
+    def is_resolving(self) -> bool:
+        """Whether a running trade has sent an order whose venue id is not known yet.
+
+        An order of nobody may be that one: too early to call it a stray.
+        """
+        attempts = [attempt for trade in self.open_trades for attempt in trade.attempts]
+        return any(a.venue == "kraken" and a.is_live and not a.order_id for a in attempts)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for trades to settle before a stop; what is left is recovery's work."""
@@ -239,3 +299,13 @@ class Executor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_known(trade: TradeRecord, event: CexFill | TxSighting) -> bool:
+    """Whether the trade has this execution already."""
+    if isinstance(event, CexFill):
+        return any(event.fill_id in attempt.fills for attempt in trade.attempts)
+    return any(
+        attempt.signature == event.signature and attempt.state == "done"
+        for attempt in trade.attempts
+    )

@@ -32,7 +32,9 @@ class Protocolled(msgspec.Struct, frozen=True):
     `max_intent_age_s`: an intent older than this right before the send is not sent.
     `skew_s` + `quiet_s`: how long after an order's deadline silence starts to count;
     quiet is the venue's measured visibility lag times three. `read_spacing_s` between the
-    two empty reads. `rebroadcast_s` between sends of the same signed bytes.
+    two empty reads. `rebroadcast_s` between sends of the same signed bytes. `reorg_s`: a
+    landing that nobody knows any more this long after it was seen was on a lost fork.
+    `hedge_pause_s` between two hedges of one trade.
     """
 
     max_intent_age_s: float = 0.2
@@ -45,6 +47,8 @@ class Protocolled(msgspec.Struct, frozen=True):
     ack_patience_s: float = 1.5
     booking_poll_s: float = 2.0
     single_provider_margin_blocks: int = 10
+    reorg_s: float = 3.0
+    hedge_pause_s: float = 0.5
     hedge_slip_bps: int = 100
 
 

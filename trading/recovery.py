@@ -1,14 +1,18 @@
-"""Start-up is recovery: nothing new is decided before the old is accounted for.
+"""Start-up is recovery, and recovery never ends: the venue's records against ours.
 
 Every unfinished trade is handed to the executor's ordinary runners; then Kraken's trade
-records since the oldest of them are compared with ours, so that what arrived while we
-were away is named before the first new intent.
+records are compared with ours, at start and for ever after, so that a fill that neither
+the stream nor our own proof knew of is found, named and booked. Callers: the engine's host.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+
+import msgspec
+import psycopg
 
 from arbsite.clock import Clock
 from arbsite.errors import QueryFailed
@@ -19,6 +23,7 @@ from trading.store import TradeStore
 log = logging.getLogger(__name__)
 LOOK_BACK_NS = 120_000_000_000
 RETRY_S = 1.0
+RECONCILE_EVERY_S = 15.0
 
 
 async def recover(
@@ -33,22 +38,53 @@ async def recover(
             extra={"intent_key": str(trade.intent.intent_key), "state": trade.state},
         )
     oldest_ns = min((trade.intent.decided_ns for trade in trades), default=clock.now_ns())
-    await _back_fill(store, kraken, since_ns=oldest_ns - LOOK_BACK_NS)
-    return tuple(sorted({trade.intent.asset for trade in trades if not trade.is_settled}))
-
-
-async def _back_fill(store: TradeStore, kraken: CexTrading, *, since_ns: int) -> None:
-    """Compare the venue's records with our attempts; wait for the venue if it is away."""
     while True:
         try:
-            records = await kraken.fills(since_ns=since_ns)
+            await reconcile_fills(store, executor, kraken, since_ns=oldest_ns - LOOK_BACK_NS)
             break
         except QueryFailed as error:
             log.warning("recovery.venue_away", extra={"error": str(error)[:200]})
             await asyncio.sleep(RETRY_S)
+    return tuple(sorted({trade.intent.asset for trade in trades if not trade.is_settled}))
+
+
+async def keep_reconciling(
+    store: TradeStore, executor: Executor, kraken: CexTrading, clock: Clock, gap: asyncio.Event
+) -> None:
+    """Compare every few seconds, and at once when the private stream says it missed something.
+
+    DEAD is revisable: the venue may show an order later than our proof waited for it.
+    """
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gap.wait(), RECONCILE_EVERY_S)
+        gap.clear()
+        try:
+            await reconcile_fills(store, executor, kraken, since_ns=clock.now_ns() - LOOK_BACK_NS)
+        except (QueryFailed, psycopg.OperationalError) as error:
+            log.info("recovery.not_reconciled", extra={"error": str(error)[:200]})
+
+
+async def reconcile_fills(
+    store: TradeStore, executor: Executor, kraken: CexTrading, *, since_ns: int
+) -> None:
+    """Hand every trade record of an order we do not know to the trade it belongs to.
+
+    A record names the venue's order id only. The client ids of attempts that were proven
+    dead are asked for one by one; what remains is of nobody and raises a stop.
+    """
+    records = await kraken.fills(since_ns=since_ns)
     known = await store.known_order_ids(since_ns=since_ns - LOOK_BACK_NS)
-    strays = sorted({record.order_id for record in records} - known)
-    if strays:
-        # Their attempts are UNKNOWN and ask by client id, or DEAD and hear of the late fill
-        # from the private stream's snapshot; an order of nobody is stopped on there.
-        log.warning("recovery.unacknowledged_orders", extra={"order_ids": strays})
+    strays = {record.order_id for record in records} - known - executor.live_order_ids
+    if not strays:
+        return
+    log.warning("recovery.unknown_orders", extra={"order_ids": sorted(strays)})
+    owner: dict[str, str] = {}
+    for cl_ord_id in await store.unfound_client_ids(since_ns=since_ns):
+        for order in await kraken.find_orders(cl_ord_id, since_ns=since_ns):
+            owner[order.order_id] = cl_ord_id
+    for record in records:
+        if record.order_id in owner:
+            executor.deliver(msgspec.structs.replace(record, cl_ord_id=owner[record.order_id]))
+        elif record.order_id in strays and not executor.is_resolving:
+            executor.deliver(record)

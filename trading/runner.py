@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from decimal import Decimal
+from typing import Any, Literal
 
 import msgspec
 import psycopg
@@ -24,9 +26,15 @@ from trading import booking
 from trading.cex_leg import CexLeg
 from trading.dex_leg import DexLeg
 from trading.intent import TradeClosed, TradeProgressed
-from trading.legs import TradeEvent, next_attempt_state, next_trade_state, residual_action
+from trading.legs import (
+    AttemptEvent,
+    TradeEvent,
+    next_attempt_state,
+    next_trade_state,
+    residual_action,
+)
 from trading.ports import Desk, HedgeMarket
-from trading.records import AttemptRecord, DayRelease, TradeRecord
+from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
 
 log = logging.getLogger(__name__)
 VenueEvent = CexFill | CexOrderState | DexEvent
@@ -45,10 +53,14 @@ class TradeRunner:
         self._inbox: deque[VenueEvent] = deque()
         self._wake = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
+        self._asking: dict[object, asyncio.Task[None]] = {}
+        self._crash: BaseException | None = None
+        self._hedge_from_ns = 0
         self._cex: dict[object, CexLeg] = {}
         self._dex: dict[object, DexLeg] = {}
         self._saved = self._picture()
         self._has_told_settled = trade.is_settled
+        self._settled_residual = trade.residual_base
         self._told: tuple[str, str, int | None] = ("", "", None)
         for attempt in trade.attempts:
             self._adopt(attempt)
@@ -78,36 +90,38 @@ class TradeRunner:
             )
         return False
 
-    def start(self) -> None:
-        """Send what was recorded as SENDING, unless the decision has grown too old."""
+    def start(self, *, decided_monotonic_ns: int) -> None:
+        """Send what was recorded as SENDING, unless the decision has grown too old.
+
+        Both clocks must agree that it is young: a wall clock that jumped back proves nothing.
+        """
         intent, clock = self.trade.intent, self._desk.clock
-        age_s = (clock.now_ns() - intent.decided_ns) / 1e9
-        if age_s > self._desk.protocol.max_intent_age_s:
+        age_ns = max(
+            clock.now_ns() - intent.decided_ns, clock.monotonic_ns() - decided_monotonic_ns
+        )
+        if age_ns > self._desk.protocol.max_intent_age_s * 1e9:
+            self.trade.reason = f"not sent: the intent was {age_ns / 1e6:.0f} ms old"
             for attempt in self.trade.attempts:
-                attempt.state = next_attempt_state(
-                    attempt.state,  # type: ignore[arg-type]
-                    "send_failed_before_wire",
-                )
-                attempt.is_booked = True
-            self.trade.reason = f"not sent: the intent was {age_s * 1e3:.0f} ms old"
+                attempt.sent_ns = None
+                self._drop(attempt, "send_failed_before_wire", self.trade.reason)
             return
         for attempt in self.trade.attempts:
             if attempt.state == "sending":
                 self._send(attempt)
 
+    def _drop(self, attempt: AttemptRecord, event: AttemptEvent, why: str) -> None:
+        """End an attempt of which nothing left this machine."""
+        attempt.state = next_attempt_state(attempt.state, event)  # type: ignore[arg-type]
+        attempt.is_booked = True
+        attempt.evidence.append(
+            {"event": event, "at_ns": self._desk.clock.now_ns(), "answer": why[:300]}
+        )
+
     def resume(self) -> None:
         """Take over after a restart: nothing planned is sent, nothing sent is sent again."""
         for attempt in self.trade.attempts:
             if attempt.state == "planned":
-                attempt.state = "stale"
-                attempt.is_booked = True
-                attempt.evidence.append(
-                    {
-                        "event": "abandoned",
-                        "at_ns": self._desk.clock.now_ns(),
-                        "answer": "planned before a restart",
-                    }
-                )
+                self._drop(attempt, "abandoned", "planned before a restart")
             elif attempt.state == "sending":
                 attempt.state = next_attempt_state("sending", "outcome_unknown")
             if attempt.id in self._dex:
@@ -118,13 +132,16 @@ class TradeRunner:
         try:
             while True:
                 await self._turn()
+                if self._crash is not None:
+                    # The database knows where the trade stands; a restart goes on from there.
+                    raise self._crash
                 if self._is_finished() and not self._inbox:
                     return
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), IDLE_TURN_S)
                 self._wake.clear()
         finally:
-            for task in self._sends:
+            for task in [*self._sends, *self._asking.values()]:
                 task.cancel()
 
     def _is_finished(self) -> bool:
@@ -141,17 +158,38 @@ class TradeRunner:
     async def _turn(self) -> None:
         while self._inbox:
             self._take(self._inbox.popleft())
-        may_broadcast = self._desk.mode(self.trade.intent.asset) != "halt"
-        for cex in list(self._cex.values()):
-            self.trade.lines += await cex.drive()
-        for dex in list(self._dex.values()):
-            self.trade.lines += await dex.drive(may_broadcast=may_broadcast)
+        self._drive_legs()
         self._note_times()
         await self._start_second_leg()
         await self._settle_or_hedge()
         await self._close_when_booked()
         await self._save_if_changed()
         self._tell_engine()
+
+    def _drive_legs(self) -> None:
+        """Let every leg that is due ask its venue, without waiting for the answers.
+
+        A slow read must never hold up the second leg or a hedge.
+        """
+        may_broadcast = self._desk.mode(self.trade.intent.asset) != "halt"
+        for cex in self._cex.values():
+            if cex.attempt.id not in self._asking and cex.is_due():
+                self._ask(cex.attempt, cex.drive())
+        for dex in self._dex.values():
+            if dex.attempt.id not in self._asking and dex.is_due(may_broadcast=may_broadcast):
+                self._ask(dex.attempt, dex.drive(may_broadcast=may_broadcast))
+
+    def _ask(self, attempt: AttemptRecord, work: Coroutine[Any, Any, list[LedgerLine]]) -> None:
+        async def ask() -> None:
+            self.trade.lines += await work
+
+        task = asyncio.create_task(ask(), name=f"ask-{attempt.leg}-{attempt.seq}")
+        self._asking[attempt.id] = task
+        task.add_done_callback(lambda done: self._asked(attempt, done))
+
+    def _asked(self, attempt: AttemptRecord, task: asyncio.Task[None]) -> None:
+        self._asking.pop(attempt.id, None)
+        self._note_end(task)
 
     def _take(self, event: VenueEvent) -> None:
         if isinstance(event, TxSighting):
@@ -165,11 +203,7 @@ class TradeRunner:
             attempt = cex.attempt
             if attempt.cl_ord_id == event.cl_ord_id or attempt.order_id == event.order_id:
                 if isinstance(event, CexFill):
-                    was_dead = attempt.state == "dead"
                     cex.see_fill(event)
-                    if was_dead or self.trade.state == "closed":
-                        self._move("late_fill")
-                        self.trade.is_settled = False
                 else:
                     cex.see_order(event)
 
@@ -181,9 +215,12 @@ class TradeRunner:
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
-        self._wake.set()
+        self._note_end(task)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
-            log.error("send.crashed", exc_info=task.exception())
+            self._crash = self._crash or task.exception()
+        self._wake.set()
 
     # ---- second leg -----------------------------------------------------------------
 
@@ -194,7 +231,7 @@ class TradeRunner:
         attempt = planned[0]
         mode = self._desk.mode(self.trade.intent.asset)
         if mode != "live":
-            self._abandon(attempt, f"mode became {mode}")
+            self._drop(attempt, "abandoned", f"mode became {mode}")
         elif attempt.leg == "cex":
             await self._send_cex_after_dex(attempt)
         else:
@@ -206,7 +243,7 @@ class TradeRunner:
             attempt.deadline_ns = self._deadline_ns()
             await self._commit_and_send(attempt)
         elif first.outcome in ("failed", "expired"):
-            self._abandon(attempt, f"the Solana leg {first.outcome}")
+            self._drop(attempt, "abandoned", f"the Solana leg {first.outcome}")
 
     async def _send_dex_after_cex(self, attempt: AttemptRecord) -> None:
         first = self.trade.latest("cex")
@@ -215,7 +252,7 @@ class TradeRunner:
         if first.filled_base == attempt.qty:
             await self._commit_and_send(attempt)
             return
-        self._abandon(attempt, f"the Kraken leg filled {first.filled_base}")
+        self._drop(attempt, "abandoned", f"the Kraken leg filled {first.filled_base}")
         if first.filled_base:
             self._resign_for(attempt, first.filled_base)
             await self._commit_and_send(self.trade.attempts[-1])
@@ -275,18 +312,13 @@ class TradeRunner:
         await self._save()
         self._send(attempt)
 
-    def _abandon(self, attempt: AttemptRecord, why: str) -> None:
-        attempt.state = next_attempt_state(attempt.state, "abandoned")  # type: ignore[arg-type]
-        attempt.is_booked = True
-        attempt.evidence.append(
-            {"event": "abandoned", "at_ns": self._desk.clock.now_ns(), "answer": why[:300]}
-        )
-
     # ---- residual -------------------------------------------------------------------
 
     async def _settle_or_hedge(self) -> None:
         trade = self.trade
-        if trade.is_settled or trade.state == "operator" or not self._outcomes_known():
+        self._reopen_if_moved()
+        is_over = trade.is_settled and trade.state != "hedging"
+        if is_over or trade.state == "operator" or not self._outcomes_known():
             return
         spec = trade.intent.spec
         lots = int(trade.residual_base.scaleb(spec.qty_precision))
@@ -307,10 +339,33 @@ class TradeRunner:
         )
         if verdict.action in ("flat", "dust"):
             self._settle(verdict.reason if verdict.action == "dust" else "")
-        elif verdict.action == "operator" or self._desk.mode(trade.intent.asset) == "halt":
+        elif verdict.action == "operator":
             await self._park(verdict.reason)
-        elif market is not None and self._desk.kraken.is_ready:
+        elif self._desk.mode(trade.intent.asset) == "halt":
+            await self._park("the desk is killed: hedges wait for a person")
+        elif market is not None and self._desk.kraken.is_ready and self._may_hedge_now(used):
             await self._hedge(verdict.side, verdict.lots, market, used)
+
+    def _may_hedge_now(self, used: int) -> bool:
+        """The first hedge goes at once; the next ones leave the book time to come back."""
+        now_ns = self._desk.clock.now_ns()
+        if used and not self._hedge_from_ns:
+            self._hedge_from_ns = now_ns + int(self._desk.protocol.hedge_pause_s * 1e9)
+        return now_ns >= self._hedge_from_ns
+
+    def _reopen_if_moved(self) -> None:
+        """A settled residual that moves again is a late fill, or a fork that took one back.
+
+        The trade goes back to HEDGING but stays settled: its asset was given free and may
+        be in another trade by now.
+        """
+        trade = self.trade
+        if not trade.is_settled or trade.residual_base == self._settled_residual:
+            return
+        if trade.state in ("open", "closed", "hedging"):
+            log.warning("trade.reopened", extra={"residual": str(trade.residual_base)})
+            self._move("late_fill")
+        self._settled_residual = trade.residual_base
 
     def _outcomes_known(self) -> bool:
         """Whether every attempt's effect is known well enough to act on the residual."""
@@ -352,6 +407,7 @@ class TradeRunner:
         )
         trade.attempts.append(attempt)
         self._adopt(attempt)
+        self._hedge_from_ns = 0
         await self._save()
         self._send(attempt)
 
@@ -360,6 +416,7 @@ class TradeRunner:
         if trade.state == "hedging":
             self._move("hedged")
         trade.is_settled = True
+        self._settled_residual = trade.residual_base
         trade.outcome = self._outcome_word()
         if note and not trade.reason:
             trade.reason = note
@@ -411,7 +468,7 @@ class TradeRunner:
 
     async def _close_when_booked(self) -> None:
         trade = self.trade
-        if not trade.is_settled or trade.state in ("closed", "operator"):
+        if not trade.is_settled or trade.state != "open":
             return
         if not self._is_all_booked():
             return
@@ -441,13 +498,15 @@ class TradeRunner:
     async def _save(self, release: DayRelease | None = None) -> None:
         """Commit the trade; a database outage is waited out, the send behind it waits too."""
         while True:
+            # Taken before: what moves while the commit runs may be in it or not.
+            picture = self._picture()
             try:
                 await self._desk.store.commit(self.trade, release=release)
             except psycopg.OperationalError as error:
                 log.warning("trade.not_saved", extra={"error": str(error)[:200]})
                 await asyncio.sleep(DATABASE_RETRY_S)
             else:
-                self._saved = self._picture()
+                self._saved = picture
                 return
 
     def _picture(self) -> bytes:
@@ -482,7 +541,7 @@ class TradeRunner:
                 TradeClosed(
                     intent_key=trade.intent.intent_key,
                     asset=trade.intent.asset,
-                    outcome="operator" if trade.state == "operator" else trade.outcome,  # type: ignore[arg-type]
+                    outcome=self._told_outcome(),
                     realised_usd=booking.observed_usd(trade),
                     dex_landed=self._has_landed(dex),
                     cex_filled_ratio=(
@@ -508,6 +567,13 @@ class TradeRunner:
                     at_ns=now_ns,
                 )
             )
+
+    def _told_outcome(self) -> Literal["both", "partial", "missed", "hedged", "operator", "stale"]:
+        if self.trade.state == "operator":
+            return "operator"
+        if all(attempt.state == "stale" for attempt in self.trade.attempts):
+            return "stale"
+        return self.trade.outcome  # type: ignore[return-value]
 
     @staticmethod
     def _has_landed(dex: AttemptRecord | None) -> bool | None:

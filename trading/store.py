@@ -21,16 +21,18 @@ import psycopg
 from psycopg import errors as pg_errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb, set_json_dumps
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from arbsite import events
 from arbsite.clock import Clock
-from arbsite.errors import Fenced, NotSent
+from arbsite.errors import Fenced, NotSent, OutcomeUnknown
 from trading import rows
 from trading.intent import AssetSettings, Intent, WindowRow
 from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
 
 FENCED_SQLSTATE = "SPF01"
+RECORD_TRIES = 2
+CONNECTION_WAIT_S = 3.0
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 set_json_dumps(lambda value: msgspec.json.encode(value).decode())
 
@@ -40,7 +42,12 @@ class TradeStore:
 
     def __init__(self, dsn: str, *, shard: str, clock: Clock) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            dsn, min_size=2, max_size=6, open=False, kwargs={"row_factory": dict_row}
+            dsn,
+            min_size=2,
+            max_size=6,
+            open=False,
+            timeout=CONNECTION_WAIT_S,
+            kwargs={"row_factory": dict_row},
         )
         self._shard = shard
         self._clock = clock
@@ -68,9 +75,10 @@ class TradeStore:
 
         Returns "recorded", or why not: "duplicate" (this key exists), "busy" (an unsettled
         trade of this market and direction), "mode:…", "config", "cap:…". With
-        `trade_id=None` the decision is only stored (OBSERVE). Raises `NotSent` when the
-        database did not answer (the commit's outcome is re-read by key first), `Fenced`
-        when another engine owns the shard.
+        `trade_id=None` the decision is only stored (OBSERVE). A lost answer is asked for again
+        by the same transaction. Raises `NotSent` when nothing can be on record,
+        `OutcomeUnknown` when it may be and the database does not tell (ask `has_trade`),
+        `Fenced` when another engine owns the shard.
         """
         payload = {
             "shard": self._shard,
@@ -85,32 +93,41 @@ class TradeStore:
             },
             "outbox": rows.exec_try_json(intent),
         }
-        try:
-            async with self._pool.connection() as conn:
-                row = await (
-                    await conn.execute(
-                        "SELECT trading_record_intent(%s) AS verdict", [Jsonb(payload)]
-                    )
-                ).fetchone()
-        except psycopg.OperationalError as error:
-            if trade_id is not None and await self._intent_exists(intent.intent_key):
-                return "recorded"
-            raise NotSent(f"intent not durable: {error}") from error
-        except psycopg.DatabaseError as error:
-            raise _fenced_or(error) from error
+        may_stand = False
+        for _ in range(RECORD_TRIES):
+            try:
+                verdict = await self._call_record_intent(payload)
+            except PoolTimeout as error:
+                # Nothing was asked of the server in this try.
+                failure: psycopg.OperationalError = error
+            except psycopg.OperationalError as error:
+                # The commit's outcome is not known. The same transaction again tells: it is
+                # recorded now, or refused as a duplicate of what the first try committed.
+                failure, may_stand = error, True
+            except psycopg.DatabaseError as error:
+                raise _fenced_or(error) from error
+            else:
+                if verdict == "duplicate" and may_stand and trade_id is not None:
+                    return "recorded" if await self.has_trade(trade_id) else verdict
+                return verdict
+        if may_stand and trade_id is not None:
+            raise OutcomeUnknown(f"the intent's commit has no answer: {failure}")
+        raise NotSent(f"intent not durable: {failure}")
+
+    async def _call_record_intent(self, payload: dict[str, Any]) -> str:
+        async with self._pool.connection() as conn:
+            found = await conn.execute(
+                "SELECT trading_record_intent(%s) AS verdict", [Jsonb(payload)]
+            )
+            row = await found.fetchone()
         assert row is not None
         return str(row["verdict"])
 
-    async def _intent_exists(self, intent_key: UUID) -> bool:
-        """Re-read a commit whose outcome was lost: never assume either way."""
-        try:
-            async with self._pool.connection(timeout=5) as conn:
-                found = await conn.execute(
-                    "SELECT 1 FROM trading_trade WHERE intent_key = %s", [intent_key]
-                )
-                return await found.fetchone() is not None
-        except psycopg.OperationalError:
-            return False
+    async def has_trade(self, trade_id: UUID) -> bool:
+        """Whether this very trade is on record; the intent's key alone may be another's."""
+        async with self._pool.connection() as conn:
+            found = await conn.execute("SELECT 1 FROM trading_trade WHERE id = %s", [trade_id])
+            return await found.fetchone() is not None
 
     # ---- trades ---------------------------------------------------------------------
 
@@ -124,34 +141,45 @@ class TradeStore:
 
         `release` frees the day's reservation when the trade closes. Raises `Fenced` when
         the epoch is no longer ours; any other database error propagates and the caller
-        keeps the trade in memory to retry the TRANSACTION (never the send).
+        keeps the trade in memory to retry the TRANSACTION (never the send). A retry of a
+        commit whose answer was lost is recognised by the row's version: the release that
+        went with it is not made twice.
         """
-        trade.version += 1
+        before = trade.version
         try:
             async with self._pool.connection() as conn, conn.transaction():
-                await self._write_trade(conn, trade)
-                for attempt in trade.attempts:
-                    await self._write_attempt(conn, trade.id, attempt)
-                for line in trade.lines:
-                    await conn.execute(rows.LEDGER_SQL, rows.ledger_params(trade.id, line))
+                trade.version = before + 1
+                if not await self._write_trade(conn, trade):
+                    before, release = before + 1, None
+                    trade.version = before + 1
+                    if not await self._write_trade(conn, trade):
+                        raise Fenced(f"trade {trade.id} was changed by another engine")
+                await self._write_parts(conn, trade)
                 if release is not None:
                     await self._release(conn, trade, release)
-                await conn.execute(
-                    "INSERT INTO trading_outbox (subject, payload) VALUES (%s, %s)",
-                    [
-                        events.subject_for_asset(events.EXEC_RESULT, trade.intent.asset),
-                        Jsonb(
-                            msgspec.to_builtins(
-                                events.ExecResult(trade=trade.row(), at_ns=self._clock.now_ns())
-                            )
-                        ),
-                    ],
-                )
-        except psycopg.DatabaseError as error:
-            trade.version -= 1
-            raise _fenced_or(error) from error
+        except psycopg.Error as error:
+            trade.version = before
+            if isinstance(error, psycopg.DatabaseError):
+                raise _fenced_or(error) from error
+            raise
 
-    async def _write_trade(self, conn: Connection, trade: TradeRecord) -> None:
+    async def _write_parts(self, conn: Connection, trade: TradeRecord) -> None:
+        """Attempts, fills, ledger and the message about them; every row at most once."""
+        for attempt in list(trade.attempts):
+            await self._write_attempt(conn, trade.id, attempt)
+        for line in list(trade.lines):
+            await conn.execute(rows.LEDGER_SQL, rows.ledger_params(trade.id, line))
+        result = events.ExecResult(trade=trade.row(), at_ns=self._clock.now_ns())
+        await conn.execute(
+            "INSERT INTO trading_outbox (subject, payload) VALUES (%s, %s)",
+            [
+                events.subject_for_asset(events.EXEC_RESULT, trade.intent.asset),
+                Jsonb(msgspec.to_builtins(result)),
+            ],
+        )
+
+    async def _write_trade(self, conn: Connection, trade: TradeRecord) -> bool:
+        """Move the row to the next version; whether it stood at the one before."""
         done = await conn.execute(
             """
             UPDATE trading_trade SET version = %(version)s, state = %(state)s,
@@ -179,14 +207,7 @@ class TradeStore:
                 "reason": trade.reason[:500],
             },
         )
-        if done.rowcount != 1:
-            # A commit whose answer was lost is repeated with the same version: benign
-            # only when the row already stands at it.
-            row = await (
-                await conn.execute("SELECT version FROM trading_trade WHERE id = %s", [trade.id])
-            ).fetchone()
-            if row is None or row["version"] != trade.version:
-                raise Fenced(f"trade {trade.id} was changed by another engine")
+        return done.rowcount == 1
 
     async def _write_attempt(
         self, conn: Connection, trade_id: UUID, attempt: AttemptRecord
@@ -236,23 +257,33 @@ class TradeStore:
         """Every trade that is not closed, with attempts and fills, oldest first."""
         return await self._load("t.state <> 'closed'", [])
 
-    async def trade_by_client_id(self, cl_ord_id: str) -> TradeRecord | None:
-        """The trade of one Kraken client order id, whatever its state."""
+    async def trade_by_reference(self, *references: str) -> TradeRecord | None:
+        """The trade of a Kraken client or order id or of a signature, whatever its state."""
         where = (
-            "t.id = (SELECT trade_id FROM trading_attempt WHERE cl_ord_id = %s"
-            " OR order_id = %s LIMIT 1)"
+            "t.id = (SELECT trade_id FROM trading_attempt WHERE cl_ord_id = ANY(%s)"
+            " OR signature = ANY(%s) OR (order_id <> '' AND order_id = ANY(%s)) LIMIT 1)"
         )
-        found = await self._load(where, [cl_ord_id, cl_ord_id])
+        found = await self._load(where, [list(references)] * 3)
         return found[0] if found else None
 
     async def known_order_ids(self, *, since_ns: int) -> set[str]:
         """Kraken order ids of our attempts sent since then."""
         async with self._pool.connection() as conn:
-            rows = await conn.execute(
+            found = await conn.execute(
                 "SELECT order_id FROM trading_attempt WHERE order_id <> '' AND sent_ns >= %s",
                 [since_ns],
             )
-            return {row["order_id"] async for row in rows}
+            return {row["order_id"] async for row in found}
+
+    async def unfound_client_ids(self, *, since_ns: int) -> list[str]:
+        """Client ids sent since then that were proven dead and have shown no order so far."""
+        async with self._pool.connection() as conn:
+            found = await conn.execute(
+                "SELECT cl_ord_id FROM trading_attempt WHERE venue = 'kraken' AND order_id = ''"
+                " AND evidence @> %s AND sent_ns >= %s ORDER BY sent_ns",
+                [Jsonb([{"event": "proven_dead"}]), since_ns],
+            )
+            return [row["cl_ord_id"] async for row in found]
 
     async def _load(self, where: str, params: list[Any]) -> list[TradeRecord]:
         async with self._pool.connection() as conn:
