@@ -19,7 +19,7 @@ from feeds.sim.scenarios import CompetitorParams, FlowParams, ProviderParams
 from feeds.sim.schedule import Stream
 from feeds.sim.seeding import SimMarket, sqrt_price_of
 from feeds.sim.solana_accounts import Bank, Ledger
-from feeds.sim.solana_chain import Bid
+from feeds.sim.solana_blocks import Bid
 from feeds.sim.solana_market import (
     Position,
     band,

@@ -2,7 +2,7 @@
 
 A synchronous core on the world's event clock. At each slot's start the transactions that
 land and the market's own actors are put in order and executed; the truth is committed
-before anybody is told. Not here: RPC (solana_node), programs (solana_runtime), who the
+before anybody is told. Not here: RPC (solana_rpc), programs (solana_runtime), who the
 actors are (competitors).
 """
 
@@ -19,104 +19,29 @@ from feeds.sim import seeding
 from feeds.sim.faults import FaultBoard, FaultValue
 from feeds.sim.schedule import Schedule, Stream
 from feeds.sim.solana_accounts import Bank, Ledger, State
+from feeds.sim.solana_blocks import (
+    BLOCKHASH_BLOCKS,
+    SOLANA_KNOBS,
+    SOLANA_SHOTS,
+    Actors,
+    Bid,
+    Block,
+    BlockListener,
+    Head,
+    TxRecord,
+    Undo,
+)
 from feeds.sim.solana_landing import Landing, LandingSettings, Pending
 from feeds.sim.solana_records import WalletBooks
 from feeds.sim.solana_runtime import Meta, NotChargeable, execute
 from feeds.sim.solana_transactions import Transaction, parse
 from feeds.sim.truth import TruthStore
 
-BLOCKHASH_BLOCKS = 150
-"""A transaction is valid up to this many blocks after its blockhash's."""
-
-CONFIRMED_LAG_SLOTS = 2
-FINALIZED_LAG_SLOTS = 32
-STATUS_CACHE_SLOTS = 150
 _KEPT_BLOCKS = 600
 _FIRST_SLOT = 300_000_000
 _SKIPPED_SLOTS_BEFORE = 20_000_000  # height runs behind slot by all slots ever skipped
-_FORCED_ERROR = 6036
-
-SOLANA_KNOBS: dict[str, FaultValue] = {
-    "solana.stall": False,
-    "solana.drop_sockets": False,
-    "solana.node_b_lag_slots": 0,
-    "solana.node_b_disagree": False,
-    "solana.land_p": LandingSettings().land_p,
-    "solana.fail_next": False,
-    "solana.drop_tx_p": 0.0,
-    "solana.rpc_429_p": 0.0,
-    "solana.rpc_timeout_p": 0.0,
-    "solana.notice_delay_ms": 0.0,
-    "solana.fork": False,
-}
-"""Solana knobs
-    stall              flag   no node sends a frame or answers a request
-    drop_sockets       shot   every open socket of both nodes is cut
-    node_b_lag_slots   number node sim-b sees the chain this many slots late
-    node_b_disagree    flag   sim-b shows pool accounts of ten slots ago as if of now
-    land_p             prob   landing chance per slot at the reference bid (1 = always, 0 = never)
-    fail_next          shot   the next swap of a client lands with program error 6036
-    drop_tx_p          prob   a sent transaction is acknowledged and forgotten
-    rpc_429_p          prob   a request is answered 429
-    rpc_timeout_p      prob   a request is acted on and never answered
-    notice_delay_ms    number subscriptions tell of a slot this much later
-    fork               shot   the newest slot is abandoned when the next one starts
-"""
-SOLANA_SHOTS = frozenset({"solana.drop_sockets", "solana.fail_next", "solana.fork"})
-
-
-class Block(msgspec.Struct, frozen=True):
-    """One produced slot. `changed` are the addresses it wrote."""
-
-    slot: int
-    parent: int
-    height: int
-    blockhash: str
-    at_ns: int
-    signatures: tuple[str, ...] = ()
-    changed: frozenset[str] = frozenset()
-    reverted: frozenset[str] = frozenset()
-    priority_price: int = 0
-
-
-class TxRecord(msgspec.Struct, frozen=True):
-    """A landed transaction as the chain keeps it."""
-
-    signature: str
-    slot: int
-    height: int
-    block_time_s: int
-    raw: bytes
-    meta: Meta
-
-
-class Head(msgspec.Struct, frozen=True):
-    """Where the slot clock stands; what a restart goes on from."""
-
-    slot: int
-    height: int
-    at_ns: int
-    replaced: dict[int, int]
-
-
-class Bid(msgspec.Struct, frozen=True):
-    """A market actor's wish to act in this slot; `act` runs on the accounts at its turn."""
-
-    lamports: int
-    act: Callable[[Ledger, int], None]
-
-
-class Undo(msgspec.Struct, frozen=True):
-    """What taking the newest block back needs."""
-
-    before: Mapping[str, State | None]
-    records: tuple[TxRecord, ...]
-    pendings: tuple[Pending, ...]
-
-
-Actors = Callable[[int, int], Sequence[Bid]]
-"""Asked at each slot's start with (slot, at_ns)."""
-BlockListener = Callable[[Block], None]
+# What `solana.fail_next` lets each program fail with: its own slippage error.
+_FORCED_ERRORS = {seeding.WHIRLPOOL_PROGRAM: 6036, seeding.CPMM_PROGRAM: 6005}
 
 
 class SolanaChain:
@@ -353,12 +278,11 @@ class SolanaChain:
         is_known = transaction.blockhash in self._height_of  # a fork may have taken it back
         if not is_known or self._height > pending.last_valid_height:
             return None
-        swaps = any(
-            step.program in (seeding.WHIRLPOOL_PROGRAM, seeding.CPMM_PROGRAM)
-            for step in transaction.steps
-        )
-        forced = _FORCED_ERROR if self._failures_armed and swaps else None
-        self._failures_armed -= forced is not None
+        forced = None
+        if self._failures_armed:
+            codes = (_FORCED_ERRORS.get(step.program) for step in transaction.steps)
+            forced = next((code for code in codes if code is not None), None)
+            self._failures_armed -= forced is not None
         now_s = at_ns // 10**9
         try:
             meta, changes = execute(transaction, self.bank, now_s=now_s, forced_error=forced)

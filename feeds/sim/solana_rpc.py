@@ -6,79 +6,37 @@ refused as nodes do. Not here: sockets, subscriptions, faults of transport (sola
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
-from solders.pubkey import Pubkey
 
 from arbsite.units import text_from_int
 from feeds.sim import seeding
 from feeds.sim.faults import FaultBoard, RandomSource
 from feeds.sim.solana_accounts import Token
-from feeds.sim.solana_chain import BLOCKHASH_BLOCKS, STATUS_CACHE_SLOTS, SolanaChain
+from feeds.sim.solana_blocks import BLOCKHASH_BLOCKS, STATUS_CACHE_SLOTS
+from feeds.sim.solana_chain import SolanaChain
+from feeds.sim.solana_params import (
+    Config,
+    RpcError,
+    address_param,
+    commitment_of,
+    config_of,
+    invalid_params,
+    param_at,
+    slice_of,
+    wire_bytes,
+)
 from feeds.sim.solana_runtime import Meta, NotChargeable
 from feeds.sim.solana_shapes import meta_json, transaction_json
 from feeds.sim.solana_transactions import BadSignature, BadTransaction, Transaction, parse
-from feeds.sim.solana_view import COMMITMENTS, Commitment, NodeView, account_json
+from feeds.sim.solana_view import Commitment, NodeView, account_json
 
 API_VERSION = "3.0.10"
 _MAX_ACCOUNTS = 100
 _MAX_STATUSES = 256
 _MAX_FEE_ACCOUNTS = 128
 _HEALTHY_LAG_SLOTS = 128
-
-Config = Mapping[str, object]
-
-
-class RpcError(Exception):
-    """An error object of JSON-RPC."""
-
-    def __init__(self, code: int, message: str, data: object = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.data = data
-
-    def as_json(self) -> dict[str, object]:
-        """The `error` member."""
-        body: dict[str, object] = {"code": self.code, "message": self.message}
-        if self.data is not None:
-            body["data"] = self.data
-        return body
-
-
-def invalid_params(what: str) -> RpcError:
-    """The error for parameters a method cannot take."""
-    return RpcError(-32602, f"Invalid params: {what}")
-
-
-def config_of(params: list[object], place: int) -> Config:
-    """The configuration object at a place of the parameters; empty when left out."""
-    found = params[place] if len(params) > place else None
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise invalid_params("expected a configuration object")
-    return found
-
-
-def commitment_of(config: Config) -> Commitment:
-    """The asked commitment; finalized by default, as everywhere in RPC."""
-    asked = config.get("commitment", "finalized")
-    for commitment in COMMITMENTS:
-        if asked == commitment:
-            return commitment
-    raise invalid_params(f"unknown commitment {asked!r}")
-
-
-def address_param(value: object) -> str:
-    """A base58 address, checked."""
-    try:
-        return str(Pubkey.from_string(str(value)))
-    except ValueError as bad:
-        raise invalid_params("Invalid") from bad
 
 
 class RpcNode:
@@ -151,18 +109,18 @@ class RpcNode:
         return {"context": context, "value": value(commitment)}
 
     def _account_info(self, params: list[object]) -> object:
-        address, config = address_param(_at(params, 0)), config_of(params, 1)
-        part = _account_config(config)
+        address, config = address_param(param_at(params, 0)), config_of(params, 1)
+        part = slice_of(config)
         return self._answer_value(
             config, lambda level: account_json(self.view.account(address, level), part)
         )
 
     def _multiple_accounts(self, params: list[object]) -> object:
-        asked, config = _at(params, 0), config_of(params, 1)
+        asked, config = param_at(params, 0), config_of(params, 1)
         if not isinstance(asked, list) or len(asked) > _MAX_ACCOUNTS:
             raise invalid_params(f"Too many inputs provided; max {_MAX_ACCOUNTS}")
         addresses = [address_param(each) for each in asked]
-        part = _account_config(config)
+        part = slice_of(config)
         return self._answer_value(
             config,
             lambda level: [
@@ -171,7 +129,7 @@ class RpcNode:
         )
 
     def _balance(self, params: list[object]) -> object:
-        address = address_param(_at(params, 0))
+        address = address_param(param_at(params, 0))
 
         def lamports(level: Commitment) -> int:
             account = self.view.account(address, level)
@@ -180,7 +138,7 @@ class RpcNode:
         return self._answer_value(config_of(params, 1), lamports)
 
     def _token_balance(self, params: list[object]) -> object:
-        address = address_param(_at(params, 0))
+        address = address_param(param_at(params, 0))
 
         def amount(level: Commitment) -> object:
             state = self.view.chain.bank.at(address, self.view.slot_at(level))
@@ -236,7 +194,7 @@ class RpcNode:
         return self._answer_value(config_of(params, 0), newest)
 
     def _is_blockhash_valid(self, params: list[object]) -> object:
-        asked = str(_at(params, 0))
+        asked = str(param_at(params, 0))
         return self._answer_value(
             config_of(params, 1),
             lambda level: self.chain.is_blockhash_valid(asked, self.view.block(level).height),
@@ -263,7 +221,7 @@ class RpcNode:
     # ------------------------------------------------------------- transactions
 
     def _statuses(self, params: list[object]) -> object:
-        asked, config = _at(params, 0), config_of(params, 1)
+        asked, config = param_at(params, 0), config_of(params, 1)
         if not isinstance(asked, list) or len(asked) > _MAX_STATUSES:
             raise invalid_params(f"Too many inputs provided; max {_MAX_STATUSES}")
         has_history = bool(config.get("searchTransactionHistory", False))
@@ -292,7 +250,7 @@ class RpcNode:
         level = commitment_of(options)
         if level == "processed":
             raise invalid_params("Method does not support commitment below `confirmed`")
-        record = self.view.record(str(_at(params, 0)), level)
+        record = self.view.record(str(param_at(params, 0)), level)
         if record is None:
             return None
         transaction = parse(record.raw)
@@ -313,7 +271,7 @@ class RpcNode:
 
     def _send(self, params: list[object]) -> object:
         config = config_of(params, 1)
-        raw = _wire_bytes(_at(params, 0), config)
+        raw = wire_bytes(param_at(params, 0), config)
         try:
             transaction = parse(raw)
         except BadSignature as bad:
@@ -336,7 +294,7 @@ class RpcNode:
 
     def _simulate(self, params: list[object]) -> object:
         config = config_of(params, 1)
-        raw = _wire_bytes(_at(params, 0), config)
+        raw = wire_bytes(param_at(params, 0), config)
         try:
             transaction = parse(raw, is_verified=bool(config.get("sigVerify", False)))
         except BadSignature as bad:
@@ -374,34 +332,6 @@ class RpcNode:
 
 def _failed(number: object, error: RpcError) -> dict[str, object]:
     return {"jsonrpc": "2.0", "error": error.as_json(), "id": number}
-
-
-def _at(params: list[object], place: int) -> object:
-    if len(params) <= place:
-        raise invalid_params("`params` should have at least one argument")
-    return params[place]
-
-
-def _account_config(config: Config) -> tuple[int, int] | None:
-    """Check the encoding; return the data slice, None for whole accounts."""
-    if config.get("encoding", "base64") != "base64":
-        raise invalid_params("this node serves accounts in base64 only")
-    part = config.get("dataSlice")
-    if part is None:
-        return None
-    if not isinstance(part, dict):
-        raise invalid_params("dataSlice")
-    return int(part.get("offset", 0)), int(part.get("length", 0))
-
-
-def _wire_bytes(value: object, config: Config) -> bytes:
-    encoding = config.get("encoding", "base58")
-    if encoding != "base64":
-        raise invalid_params("send transactions with encoding base64")
-    try:
-        return base64.b64decode(str(value), validate=True)
-    except binascii.Error as bad:
-        raise invalid_params(f"invalid base64 encoding: {bad}") from bad
 
 
 def _error_text(error: object) -> str:

@@ -27,7 +27,8 @@ from feeds.sim.scenarios import MakerParams, Scenario, StableParams
 from feeds.sim.schedule import Schedule, Stream
 from feeds.sim.seeding import SimMarket
 from feeds.sim.solana_accounts import State
-from feeds.sim.solana_chain import Bid, SolanaChain
+from feeds.sim.solana_blocks import Bid
+from feeds.sim.solana_chain import SolanaChain
 from feeds.sim.solana_landing import LandingSettings
 from feeds.sim.solana_market import Position, opening_accounts
 from feeds.sim.solana_server import RPC_LATENCY, SolanaServer
