@@ -8,8 +8,10 @@ starts inherit the addresses through the environment.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -34,6 +36,8 @@ def _begin_run() -> None:
     folder = tempfile.mkdtemp(prefix="spreadline-test-")
     os.environ["SPREADLINE_TEST_RUN"] = os.environ["SPREADLINE_HOME"] = folder
     os.environ["SPREADLINE_PROFILE"] = "sim"
+    # pytest removes it with what lies elsewhere; this is for runs that end before that.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     home = Home(Path(folder))
     home.static.mkdir()
     home.ports_file.write_text(json.dumps({name: _reserve_port() for name in DEFAULT_PORTS}))

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from arbsite.embedded import Postgres, Service, prepare_home, prepare_valkey
-from arbsite.home import Home, current_home
+from arbsite.home import REPOSITORY, Home, current_home
 from arbsite.readiness import port_answers, postgres_answers, redis_answers, wait_until
 
 
@@ -149,6 +149,17 @@ def test_database_url(django_db_setup: None) -> str:
     name = str(connection.settings_dict["NAME"])
     base, _, _ = str(settings.DATABASE_URL).rpartition("/")
     return f"{base}/{name}"
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The Chromium that browser tests drive; fails with the one line to run without it."""
+    private = REPOSITORY / ".spreadline" / "chromium" / "chromium"
+    for candidate in (os.environ.get("SPREADLINE_CHROMIUM", ""), "chromium", str(private)):
+        found = shutil.which(candidate) if candidate else None
+        if found is not None:
+            return found
+    pytest.fail("browser tests need Chromium: run `make chromium`")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
