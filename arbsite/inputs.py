@@ -35,6 +35,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FIELD = re.compile(r" - at `\$\.?([^`]*)`")
 
 
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """An empty object: requests that say everything by their address."""
+
+
 class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """No parameters at all: the query of an endpoint that takes none."""
 

@@ -81,9 +81,10 @@ def _described_api(error: exceptions.APIException) -> Described:
         # DRF makes this 403 on views without authentication; signing in is such a view.
         status = 401
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(int(error.wait))
-    detail = error.detail
+    wait_s = getattr(error, "wait", None)
+    if wait_s is not None:
+        headers["Retry-After"] = str(int(wait_s))
+    detail: Any = error.detail
     if isinstance(detail, dict):  # simplejwt wraps its reason
         detail = detail.get("detail", "The request was refused.")
     codes = error.get_codes()

@@ -14,6 +14,12 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 
 from arbsite.problems import Problem
 
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    description="The version the change was made from, in place of `version` in the body.",
+)
 _REF = "#/components/schemas/{name}"
 _described: dict[str, type[msgspec.Struct]] = {"Problem": Problem}
 View = TypeVar("View", bound=Callable[..., Any])
@@ -36,8 +42,12 @@ def describe(
     parameters: tuple[OpenApiParameter, ...] = (),
     also: dict[int, type[msgspec.Struct]] | None = None,
     is_public: bool = False,
+    name: str | None = None,
 ) -> Callable[[View], View]:
-    """Say what a view method reads and answers; `also` adds further good answers."""
+    """Say what a view method reads and answers; `also` adds further good answers.
+
+    `name` replaces the operation's generated name where two would be alike.
+    """
     responses: dict[Any, Any] = {
         status: _reference(answer) if answer is not None else OpenApiResponse(description="Done")
     }
@@ -45,10 +55,11 @@ def describe(
     responses["default"] = OpenApiResponse(_reference(Problem), description="Refused or failed")
     found = [*parameters, *(_query_parameters(query) if query is not None else [])]
     decorate: Callable[[View], View] = extend_schema(
+        operation_id=name,
         request={"application/json": _reference(body)} if body is not None else None,
         responses=responses,
         parameters=found,
-        **({"auth": []} if is_public else {}),
+        auth=[] if is_public else None,
     )
     return decorate
 

@@ -316,6 +316,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Spreadline API",
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # The structs' schemas are JSON Schema 2020-12, which OpenAPI speaks since 3.1.
+    "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["arbsite.schema.add_components"],
 }

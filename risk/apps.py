@@ -6,6 +6,13 @@ from django.apps import AppConfig
 
 
 class RiskConfig(AppConfig):
-    """Names the app; it has no start-up work."""
+    """Gives the console socket its first picture of incidents."""
 
     name = "risk"
+
+    def ready(self) -> None:
+        """Register the snapshot provider."""
+        from arbsite.streams import register_snapshot
+        from risk import selectors
+
+        register_snapshot("incidents", selectors.incidents_picture)

@@ -6,6 +6,14 @@ from django.apps import AppConfig
 
 
 class TradingConfig(AppConfig):
-    """Names the app; it has no start-up work."""
+    """Gives the console socket its first pictures of windows and trades."""
 
     name = "trading"
+
+    def ready(self) -> None:
+        """Register the snapshot providers."""
+        from arbsite.streams import register_snapshot
+        from trading import selectors
+
+        register_snapshot("opportunities", selectors.opportunities_picture)
+        register_snapshot("trades", selectors.trades_picture)

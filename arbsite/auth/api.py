@@ -7,6 +7,7 @@ is (`auth.services`).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -22,13 +23,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken
 
 from arbsite.auth import services, throttle
 from arbsite.auth.roles import Word, role_of, words_of
 from arbsite.auth.step_up import may_sign_in
 from arbsite.auth.tickets import issue_ticket
-from arbsite.auth.tokens import RefreshToken, SessionAuthentication, access_token
-from arbsite.inputs import Query, read_body, read_query
+from arbsite.auth.tokens import (
+    RefreshToken,
+    SessionAuthentication,
+    access_token,
+    session_id_of,
+)
+from arbsite.inputs import Nothing, Query, read_body, read_query
 from arbsite.models import Session, User
 from arbsite.schema import describe
 
@@ -64,15 +71,11 @@ class Ticket(msgspec.Struct, frozen=True):
     ticket: str
 
 
-class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """An empty object: these requests say everything by their address and cookie."""
-
-
 class TokenView(APIView):
     """POST /v1/auth/token: sign in."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
+    authentication_classes = ()
+    permission_classes = ()
 
     @describe(answer=Grant, body=Credentials, is_public=True)
     def post(self, request: Request) -> Response:
@@ -93,8 +96,8 @@ class TokenView(APIView):
 class RefreshView(APIView):
     """POST /v1/auth/refresh: the next access token, by the cookie."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
+    authentication_classes = ()
+    permission_classes = ()
 
     @describe(answer=Grant, body=Nothing, is_public=True)
     def post(self, request: Request) -> Response:
@@ -111,8 +114,8 @@ class RefreshView(APIView):
 class LogoutView(APIView):
     """POST /v1/auth/logout: end the session everywhere, its open sockets included."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
+    authentication_classes = ()
+    permission_classes = ()
 
     @describe(answer=None, status=204, body=Nothing, is_public=True)
     def post(self, request: Request) -> Response:
@@ -137,8 +140,7 @@ class TicketView(APIView):
         """A ticket bound to this session."""
         read_query(request, Query)
         read_body(request, Nothing)
-        session: Session = request.user.session  # type: ignore[union-attr]
-        return Response(msgspec.to_builtins(Ticket(issue_ticket(session.id))))
+        return Response(msgspec.to_builtins(Ticket(issue_ticket(_session_id(request)))))
 
 
 def is_own_origin(origin: str, host: str) -> bool:
@@ -153,19 +155,21 @@ def _refuse_foreign_page(request: HttpRequest | Request) -> None:
         raise PermissionDenied("This request comes from another site.")
 
 
+def _session_id(request: Request) -> UUID:
+    assert isinstance(request.auth, AccessToken)
+    return session_id_of(request.auth)
+
+
 def _sessions_named(request: Request) -> set[UUID]:
+    """Sessions of a valid cookie and of a valid access token; neither needs to be there."""
     found: set[UUID] = set()
-    try:
-        token = RefreshToken(request.COOKIES.get(COOKIE, ""))  # type: ignore[arg-type]
-        found.add(UUID(str(token.get("sid"))))
-    except (TokenError, ValueError):
-        pass
-    try:
+    with suppress(TokenError, AuthenticationFailed):
+        cookie = request.COOKIES.get(COOKIE, "")
+        found.add(session_id_of(RefreshToken(cookie)))  # type: ignore[arg-type]
+    with suppress(AuthenticationFailed):
         signed_in = SessionAuthentication().authenticate(request)
-    except AuthenticationFailed:
-        signed_in = None
-    if signed_in is not None:
-        found.add(signed_in[0].session.id)
+        if signed_in is not None:
+            found.add(session_id_of(signed_in[1]))
     return found
 
 

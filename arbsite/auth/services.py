@@ -8,7 +8,9 @@ again means a copy exists, so the whole session ends. Callers: `auth.api`, the a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from django.contrib.auth.models import Group
@@ -26,6 +28,7 @@ from arbsite.models import Session, User
 
 IDLE_LIMIT = timedelta(hours=1)
 ABSOLUTE_LIMIT = timedelta(hours=12)
+Standing = Literal["live", "ended", "forbidden"]
 
 
 @transaction.atomic
@@ -134,6 +137,25 @@ def live_session(session_id: UUID) -> Session | None:
     """The session with its user when it still counts: the check of every request."""
     session = Session.objects.select_related("user").filter(id=session_id).first()
     return session if session is not None and is_live(session, utc_now()) else None
+
+
+def standing(session_ids: Sequence[UUID]) -> dict[UUID, Standing]:
+    """What each session is worth now, in two queries: live, ended, or no longer permitted."""
+    now = utc_now()
+    found: dict[UUID, Standing] = dict.fromkeys(session_ids, "ended")
+    live = {
+        session.id: session.user_id
+        for session in Session.objects.select_related("user").filter(id__in=session_ids)
+        if is_live(session, now)
+    }
+    readers = set(
+        User.objects.with_perm("arbsite.read", backend="django.contrib.auth.backends.ModelBackend")
+        .filter(id__in=live.values())
+        .values_list("id", flat=True)
+    )
+    for session_id, user_id in live.items():
+        found[session_id] = "live" if user_id in readers else "forbidden"
+    return found
 
 
 def is_live(session: Session, now: datetime) -> bool:
