@@ -87,6 +87,7 @@ class PoolTracker:
         self._views: dict[str, PoolView] = {}
         self._speaker = ""
         self._due_ns: int | None = None
+        self._settle_ns: int | None = None
         self._unsettled_since_ns: int | None = None
 
     # -------------------------------------------------------------- schedule
@@ -94,7 +95,9 @@ class PoolTracker:
     @property
     def due_ns(self) -> int | None:
         """Monotonic time of the next read out of turn, None when there is none."""
-        return self._due_ns
+        if self._due_ns is None or self._settle_ns is None:
+            return self._settle_ns if self._due_ns is None else self._due_ns
+        return min(self._due_ns, self._settle_ns)
 
     def ask_read(self, at_ns: int) -> None:
         """Ask for a read at or before that monotonic time."""
@@ -102,11 +105,15 @@ class PoolTracker:
 
     def start_read(self) -> None:
         """A read is about to be asked: what asks from now on needs another."""
+        if self._settle_ns is not None:
+            self._counters.unsettled += 1
         self._due_ns = None
+        self._settle_ns = None
 
     def postpone_read(self, at_ns: int) -> None:
         """Put the read off until that monotonic time (a read just failed)."""
         self._due_ns = at_ns
+        self._settle_ns = None
 
     @property
     def newest_slot(self) -> int:
@@ -144,13 +151,9 @@ class PoolTracker:
         except FeedCorrupt as error:
             self._doubt(str(error), notice.recv_ns, now_ns)
             return
-        if view.unsettled_slot is not None:
-            self._counters.unsettled += 1
-            if self._unsettled_since_ns is None:
-                self._unsettled_since_ns = now_ns
-            self.ask_read(now_ns + self._pace.settle_ns)
-        elif state is not None:
+        if state is not None:
             self._publish(state, notice.endpoint, notice.recv_ns, now_ns)
+        self._await_settling(now_ns)
 
     def take_reads(self, reads: list[PoolRead], up: set[str], now_ns: int, recv_ns: int) -> None:
         """Take one-slot reads from one or several endpoints, made at about one time."""
@@ -198,6 +201,8 @@ class PoolTracker:
         since_ns = self._unsettled_since_ns
         if since_ns is not None and now_ns - since_ns > self._pace.patience_ns:
             self.invalidate("accounts of one slot are incomplete", recv_ns)
+            if self.due_ns is None:
+                self.ask_read(now_ns)
 
     def invalidate(self, reason: str, recv_ns: int) -> None:
         """Say once that the pool must not be used until the next PoolUpdated."""
@@ -219,22 +224,29 @@ class PoolTracker:
         recv_ns: int,
     ) -> None:
         later: list[tuple[str, PoolState]] = []
-        is_unsettled = False
         for endpoint in sorted(up):
             view = self._views.setdefault(endpoint, PoolView(accounts))
             settled = view.take_read(accounts, parts, state)
             if settled is not None and settled.slot > state.slot:
                 later.append((endpoint, settled))
-            is_unsettled = is_unsettled or view.unsettled_slot is not None
         if not self.is_valid:
             self.is_valid = True
             self.published = None
         self._publish(state, _READ, recv_ns, now_ns)
         for endpoint, settled in later:
             self._publish(settled, endpoint, recv_ns, now_ns)
-        if is_unsettled:
-            self._unsettled_since_ns = self._unsettled_since_ns or now_ns
-            self.ask_read(now_ns + self._pace.settle_ns)
+        self._await_settling(now_ns)
+
+    def _await_settling(self, now_ns: int) -> None:
+        """Give the rest of a burst a moment to arrive; read if it does not."""
+        if all(view.unsettled_slot is None for view in self._views.values()):
+            self._settle_ns = None
+            self._unsettled_since_ns = None
+            return
+        if self._settle_ns is None:
+            self._settle_ns = now_ns + self._pace.settle_ns
+        if self._unsettled_since_ns is None:
+            self._unsettled_since_ns = now_ns
 
     def _is_contradicted(
         self, view: PoolView, other: PoolView, slots: Mapping[str, int], a: str, b: str
