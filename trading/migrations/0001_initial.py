@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('tip_lamports', models.PositiveBigIntegerField(default=0)),
                 ('order_deadline_ms', models.PositiveIntegerField(default=1000)),
                 ('max_hedges', models.PositiveSmallIntegerField(default=3)),
-                ('max_naked_usd', models.DecimalField(decimal_places=18, default=Decimal('5000'), max_digits=38)),
+                ('max_naked_usd', models.DecimalField(decimal_places=18, default=Decimal('7500'), max_digits=38)),
                 ('max_naked_s', models.PositiveIntegerField(default=120)),
                 ('inventory_band_pct', models.DecimalField(decimal_places=3, default=Decimal('40'), max_digits=6)),
                 ('created_by', models.CharField(max_length=150)),
