@@ -24,12 +24,13 @@ from feeds.sim.truth import TruthStore
 from feeds.sim.world import World
 
 TAKER = 0.0010
-HAIRCUT = 0.0001
-OPEN_USD = 1.0
-CLOSE_USD = 0.5
+# The desk's first configuration: 1 bp haircut and 2 bps of edge beyond all costs.
+HAIRCUT = 0.0003
+OPEN_USD = 0.05
+CLOSE_USD = 0.025
 MERGE_NS = 400_000_000
 STEP_NS = 25_000_000
-MAX_BASE_USD = 4_000.0
+MAX_BASE_USD = 5_000.0
 
 
 @dataclass
@@ -178,7 +179,7 @@ class Meter:
         starts = arrays_for_swap(pool, a_to_b) if isinstance(pool, Whirlpool) else ()
         raw_bytes = signed_swap(
             self.world, market, raw, threshold, exact_in=exact_in, a_to_b=a_to_b, starts=starts,
-            cu_price=50_000, tip=20_000,
+            cu_price=100_000, tip=0,
         )  # fmt: skip
         transaction = self.world.chain.submit(raw_bytes)
         window.is_traded = True
