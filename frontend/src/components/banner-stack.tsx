@@ -8,6 +8,7 @@ import { localNow } from "@/lib/clock";
 import { useCommands, useDesk, useLive, useNow } from "@/lib/live";
 import { testId } from "@/lib/testids";
 
+import { AcknowledgeButton } from "./acknowledge-button";
 import { Button } from "./ui/button";
 
 const SHOWN = 2;
@@ -61,6 +62,9 @@ function BannerRow({ banner }: { readonly banner: Banner }) {
         <Button tone={crit ? "onCrit" : "plain"} onClick={() => commands.retry(retry)}>
           Retry
         </Button>
+      )}
+      {banner.acknowledge === undefined ? null : (
+        <AcknowledgeButton incident={banner.acknowledge} tone="onCrit" testId={testId.bannerAck} />
       )}
     </div>
   );

@@ -10,11 +10,11 @@ import type { ControlAction } from "@/lib/api";
 import { type CommandState, doubt, pending } from "@/lib/commands";
 import { localNow } from "@/lib/clock";
 import * as format from "@/lib/format";
-import { useCommands, useDesk, useLive, useMayTrade, useNow } from "@/lib/live";
+import { useCommands, useDesk, useLive, useMayReset, useMayTrade, useNow } from "@/lib/live";
 import { engineState, observeOn } from "@/lib/states";
 import { testId } from "@/lib/testids";
 
-import { GoLiveDialog, KillDialog, ResumeDialog } from "./command-dialogs";
+import { GoLiveDialog, KillDialog, ResetDialog, ResumeDialog } from "./command-dialogs";
 import { KillHoldButton } from "./hold-button";
 import { Button } from "./ui/button";
 import { Kbd } from "./ui/kbd";
@@ -123,7 +123,27 @@ export function KillSwitch({ asking, onAsk }: {
   const status = useDesk("status");
   const states = useCommands();
   const may = useMayTrade();
+  const mayReset = useMayReset();
+  const [resetting, setResetting] = useState(false);
   const kill = () => commands.run("kill", KILL);
+  if (status?.mode === "halt" && mayReset) {
+    return (
+      <>
+        <Button
+          tone="danger"
+          data-testid={testId.killReset}
+          disabled={pending(states.reset)}
+          onClick={() => setResetting(true)}
+        >
+          <OctagonX aria-hidden="true" size={16} strokeWidth={1.75} />
+          <span>
+            Reset<span className="max-sm:sr-only"> kill switch</span>…
+          </span>
+        </Button>
+        <ResetDialog open={resetting} onOpenChange={setResetting} />
+      </>
+    );
+  }
   if (status?.mode === "halt") {
     return (
       <span
@@ -165,6 +185,7 @@ const VERB: Record<ControlAction, readonly [string, string]> = {
   observe: ["Observe only", "Observe only on"],
   live: ["Go live", "Observe only off"],
   kill: ["Kill", "Killed"],
+  reset: ["Reset", "Kill switch reset"],
 };
 
 function commandLine(action: ControlAction, state: CommandState, nowMs: number) {

@@ -14,6 +14,28 @@ interface DialogProps {
   readonly onOpenChange: (open: boolean) => void;
 }
 
+/** A code field where the profile asks for a second factor: everywhere but in the simulator. */
+function SecondFactor({ code, onCode }: {
+  readonly code: string;
+  readonly onCode: (code: string) => void;
+}) {
+  const profile = useDesk("status")?.profile;
+  if (profile === undefined || profile === "sim") return null;
+  return (
+    <Input
+      label="Code of your second factor"
+      value={code}
+      maxLength={16}
+      inputMode="numeric"
+      autoComplete="one-time-code"
+      data-testid={testId.stepupCode}
+      onChange={(event) => onCode(event.target.value)}
+    />
+  );
+}
+
+const withCode = (code: string) => (code.trim() === "" ? {} : { code: code.trim() });
+
 export const LIVE_PHRASE = "GO LIVE";
 
 function OpenAlarms() {
@@ -80,11 +102,13 @@ export function GoLiveDialog({ open, onOpenChange }: DialogProps) {
   const { commands } = useLive();
   const [reason, setReason] = useState("");
   const [phrase, setPhrase] = useState("");
+  const [code, setCode] = useState("");
   const ready = reason.trim().length > 0 && phrase === LIVE_PHRASE;
   const close = (next: boolean) => {
     if (!next) {
       setReason("");
       setPhrase("");
+      setCode("");
     }
     onOpenChange(next);
   };
@@ -100,7 +124,12 @@ export function GoLiveDialog({ open, onOpenChange }: DialogProps) {
           disabled={!ready}
           data-testid={testId.liveConfirm}
           onClick={() => {
-            commands.run("live", { scope: "*", reason: reason.trim(), confirm: LIVE_PHRASE });
+            commands.run("live", {
+              scope: "*",
+              reason: reason.trim(),
+              confirm: LIVE_PHRASE,
+              ...withCode(code),
+            });
             close(false);
           }}
         >
@@ -125,6 +154,7 @@ export function GoLiveDialog({ open, onOpenChange }: DialogProps) {
         data-testid={testId.livePhrase}
         onChange={(event) => setPhrase(event.target.value)}
       />
+      <SecondFactor code={code} onCode={setCode} />
     </AlertDialog>
   );
 }
@@ -151,6 +181,70 @@ export function KillDialog({ open, onOpenChange, onConfirm }: DialogProps & { re
     >
       <p>Every new order stops at once on every asset, and no signed transaction is sent again.</p>
       <p>Open trades are not hedged by themselves any more. Only an administrator can start trading again.</p>
+    </AlertDialog>
+  );
+}
+
+export function ResetDialog({ open, onOpenChange }: DialogProps) {
+  const { commands } = useLive();
+  const incident = (useDesk("incidents") ?? []).find(
+    (one) => one.rule === "kill_switch" && one.state !== "closed",
+  );
+  const [typed, setTyped] = useState("");
+  const [reason, setReason] = useState("");
+  const [code, setCode] = useState("");
+  const ready = /^[1-9]\d{0,14}$/.test(typed.trim()) && reason.trim().length > 0;
+  const close = (next: boolean) => {
+    if (!next) {
+      setTyped("");
+      setReason("");
+      setCode("");
+    }
+    onOpenChange(next);
+  };
+  return (
+    <AlertDialog
+      open={open}
+      onOpenChange={close}
+      title="Reset the kill switch?"
+      testId={testId.resetDialog}
+      confirm={
+        <Button
+          tone="primary"
+          disabled={!ready}
+          data-testid={testId.resetConfirm}
+          onClick={() => {
+            commands.run("reset", {
+              scope: "*",
+              reason: reason.trim(),
+              incident: Number(typed),
+              ...withCode(code),
+            });
+            close(false);
+          }}
+        >
+          Reset kill switch
+        </Button>
+      }
+    >
+      <p>The engine leaves the halt to observe only: it computes and stores, and sends nothing. Going live is a step of its own.</p>
+      <OpenAlarms />
+      <Input
+        label={`Type the number of the kill-switch incident${incident === undefined ? "" : `, ${incident.number}`}`}
+        value={typed}
+        inputMode="numeric"
+        autoComplete="off"
+        data-testid={testId.resetIncident}
+        onChange={(event) => setTyped(event.target.value)}
+      />
+      <Input
+        label="Reason (kept in the audit log)"
+        value={reason}
+        maxLength={300}
+        data-testid={testId.resetReason}
+        onChange={(event) => setReason(event.target.value)}
+      />
+      <SecondFactor code={code} onCode={setCode} />
     </AlertDialog>
   );
 }

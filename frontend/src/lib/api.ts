@@ -8,12 +8,17 @@ const COMMAND_TIMEOUT_MS = 3000;
 const ticketSchema = z.object({ ticket: z.string().min(1) });
 const acceptedSchema = z.object({ command_id: z.string().min(1), state: z.string() });
 
-export type ControlAction = "pause" | "resume" | "observe" | "live" | "kill";
+export type ControlAction = "pause" | "resume" | "observe" | "live" | "kill" | "reset";
 
 export interface ControlBody {
   readonly scope: string;
   readonly reason: string;
+  /** Typed words, needed to go live. */
   readonly confirm?: string;
+  /** Typed number of the incident, needed to reset the kill switch. */
+  readonly incident?: number;
+  /** Second factor, outside the simulator. */
+  readonly code?: string;
 }
 
 export class Api {
@@ -32,6 +37,12 @@ export class Api {
     const response = await this.post(`/v1/controls/${action}`, body, { "Idempotency-Key": key });
     if (!response.ok) throw await errorOf(response);
     return acceptedSchema.parse(await response.json()).command_id;
+  };
+
+  /** Acknowledge an alarm; its new state comes back over the stream. */
+  acknowledge = async (incident: number): Promise<void> => {
+    const response = await this.post(`/v1/incidents/${incident}/ack`, {}, {});
+    if (!response.ok) throw await errorOf(response);
   };
 
   private async post(

@@ -14,7 +14,7 @@ function input(over: Partial<BannerInput> & { scenario?: fixtures.Scenario }): B
     status: fixtures.status(NOW, scenario),
     connection: { phase: "open", sinceMs: 0, tries: 0, downMs: 0 },
     incidents: [],
-    commands: { pause: REST, resume: REST, observe: REST, live: REST, kill: REST },
+    commands: { pause: REST, resume: REST, observe: REST, live: REST, kill: REST, reset: REST },
     nowMs: NOW,
     localMs: 60_000,
     ...rest,
@@ -32,7 +32,7 @@ describe("banners", () => {
     expect(banner?.kind).toBe("auto-paused-assets");
     expect(banner?.title).toBe("RAY auto-paused");
     expect(banner?.body).toBe(
-      "Kraken book stale 12.4 s (limit 10 s). Other assets keep trading. Resumes after 30 s of fresh data.",
+      "Kraken book stale: 12.4 s (limit 10 s). Other assets keep trading. Resumes after 30 s of fresh data.",
     );
   });
 
@@ -107,8 +107,11 @@ describe("banners", () => {
 
 it("writes a reason with number and limit once", () => {
   expect(reasonText({ text: "Book stale", value: "12.4 s", limit: "10 s" })).toBe(
-    "Book stale 12.4 s (limit 10 s)",
+    "Book stale: 12.4 s (limit 10 s)",
   );
+  expect(
+    reasonText({ text: "Kraken feed silent for more than 10 s", value: "10.2 s", limit: "10 s" }),
+  ).toBe("Kraken feed silent for more than 10 s: 10.2 s");
   expect(reasonText({ text: "Book stale 12.4 s (limit 10 s).", value: "12.4 s", limit: "10 s" })).toBe(
     "Book stale 12.4 s (limit 10 s)",
   );

@@ -27,6 +27,8 @@ export interface Banner {
   readonly body: string;
   /** A command the banner offers to send again. */
   readonly retry?: ControlAction;
+  /** An incident the banner offers to acknowledge. */
+  readonly acknowledge?: number;
 }
 
 export interface BannerInput {
@@ -45,14 +47,15 @@ const ACTION_NOUN: Record<ControlAction, string> = {
   observe: "Observe only",
   live: "Go live",
   kill: "Kill",
+  reset: "Reset",
 };
 
 /** A reason as a sentence: text, then its number and limit unless the text has them. */
 export function reasonText(reason: Pick<StopReason, "text" | "value" | "limit">): string {
-  const text = reason.text.replace(/\.$/, "");
-  const value = reason.value === "" || text.includes(reason.value) ? "" : ` ${reason.value}`;
+  const text = reason.text.replace(/[.:]$/, "");
+  const value = reason.value === "" || text.includes(reason.value) ? "" : `: ${reason.value}`;
   const limit =
-    reason.limit === "" || /limit/i.test(text) ? "" : ` (limit ${reason.limit})`;
+    reason.limit === "" || text.includes(reason.limit) ? "" : ` (limit ${reason.limit})`;
   return `${text}${value}${limit}`;
 }
 
@@ -218,6 +221,7 @@ function fromStatus(status: Status, incidents: readonly Incident[]): Banner[] {
       tone: "crit",
       title: `Incident ${incident.number}${incident.asset === "*" ? "" : `, ${incident.asset}`}`,
       body: `${reasonText(incident)}.`,
+      acknowledge: incident.number,
     });
   }
   const assets = automatic.filter((reason) => reason.asset !== "*");

@@ -76,7 +76,7 @@ interface Sent {
 
 /** One slot per action: a pending pause never blocks a kill. */
 export class CommandCentre {
-  private states: Commands = { pause: REST, resume: REST, observe: REST, live: REST, kill: REST };
+  private states: Commands = { pause: REST, resume: REST, observe: REST, live: REST, kill: REST, reset: REST };
   private readonly sent = new Map<ControlAction, Sent>();
   private readonly listeners = new Set<() => void>();
 

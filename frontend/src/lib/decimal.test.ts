@@ -9,7 +9,7 @@ function decimal(text: string) {
 }
 
 describe("decimal text", () => {
-  it.each(["", "NaN", "1e5", "1.", ".5", "--1", "Infinity", "1,000"])("refuses %j", (text) => {
+  it.each(["", "NaN", "1e", "1e5.5", "1e9999", "1.", ".5", "--1", "Infinity", "1,000"])("refuses %j", (text) => {
     expect(parseDecimal(text)).toBeNull();
   });
 
@@ -19,6 +19,12 @@ describe("decimal text", () => {
     expect(plain(subtract(value, decimal("0.000000000000000001")))).toBe(
       "123456789012345678.123456789012345677",
     );
+  });
+
+  it("reads exponents exactly", () => {
+    expect(plain(decimal("1E-8"))).toBe("0.00000001");
+    expect(plain(decimal("-1.25e+3"))).toBe("-1250");
+    expect(plain(decimal("0E-10"))).toBe("0.0000000000");
   });
 
   it("rounds half away from zero", () => {

@@ -10,15 +10,16 @@ export interface Decimal {
   readonly scale: number;
 }
 
-const SHAPE = /^([+-]?)(\d+)(?:\.(\d+))?$/;
+const SHAPE = /^([+-]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
 
-/** Read decimal text; null for anything else (an exponent, NaN, an empty string). */
+/** Read decimal text, also with an exponent (1E-8); null for anything else (NaN, nothing). */
 export function parseDecimal(text: string): Decimal | null {
   const match = SHAPE.exec(text.trim());
   if (match === null) return null;
-  const [, sign = "", whole = "0", fraction = ""] = match;
-  const units = BigInt(whole + fraction);
-  return { units: sign === "-" ? -units : units, scale: fraction.length };
+  const [, sign = "", whole = "0", fraction = "", exponent = "0"] = match;
+  const shift = fraction.length - Number(exponent);
+  const units = BigInt(whole + fraction) * 10n ** BigInt(Math.max(0, -shift));
+  return { units: sign === "-" ? -units : units, scale: Math.max(0, shift) };
 }
 
 function aligned(a: Decimal, b: Decimal): [bigint, bigint, number] {

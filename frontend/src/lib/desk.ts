@@ -128,7 +128,8 @@ export class Desk {
     }
     this.write(frame);
     const publishedMs = frame.published_at_ns / 1e6;
-    this.unpainted = Math.max(this.unpainted, publishedMs);
+    // A snapshot may carry an event of long ago; only news tells how fast news arrives.
+    if (frame.kind === "delta") this.unpainted = Math.max(this.unpainted, publishedMs);
     this.store.set("published", { ...this.store.get("published"), [frame.stream]: publishedMs });
     return "applied";
   }

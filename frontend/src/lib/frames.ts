@@ -9,7 +9,7 @@ import { config, z } from "zod";
 // The compiled validators need `new Function`, which the content policy forbids.
 config({ jitless: true });
 
-const decimal = z.string().regex(/^[+-]?\d+(\.\d+)?$/);
+const decimal = z.string().regex(/^[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?$/);
 const mode = z.enum(["live", "paper", "observe", "hedge_only", "stop_new", "halt"]);
 const ms = z.number().nullable();
 

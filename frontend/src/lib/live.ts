@@ -56,8 +56,17 @@ export function useCommands() {
   return useSyncExternalStore(commands.subscribe, commands.all);
 }
 
+function useMay(permission: "trade" | "admin"): boolean {
+  const state = useSession();
+  return state.phase === "signed_in" && allowed(state.user, permission);
+}
+
 /** Whether the person may command the engine; the server decides again at every call. */
 export function useMayTrade(): boolean {
-  const state = useSession();
-  return state.phase === "signed_in" && allowed(state.user, "trade");
+  return useMay("trade");
+}
+
+/** Whether the person may lift a halt. */
+export function useMayReset(): boolean {
+  return useMay("admin");
 }

@@ -73,8 +73,8 @@ export class Session {
   };
 
   /** Sign in; throws ApiError with the server's words, TypeError when it cannot be reached. */
-  async signIn(username: string, password: string): Promise<void> {
-    const response = await post("/v1/auth/token", { username, password });
+  async signIn(username: string, password: string, code = ""): Promise<void> {
+    const response = await post("/v1/auth/token", { username, password, code });
     if (!response.ok) throw await errorOf(response);
     this.grant(await response.json());
   }

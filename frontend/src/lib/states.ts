@@ -97,12 +97,10 @@ export const DIRECTION_WORDS = {
 const LIMIT_WORD: Record<string, string> = {
   cex_depth: "CEX depth",
   dex_impact: "DEX impact",
-  dex_depth: "DEX depth",
-  edge: "Edge",
-  inventory: "Inventory",
-  max_notional: "Max notional",
-  max_size: "Max size",
-  min_size: "Min size",
+  optimum: "Best size",
+  dex_liquidity: "DEX depth",
+  inventory_kraken: "Kraken inventory",
+  inventory_solana: "Solana inventory",
 };
 
 /** The engine's word for the binding cap as the console writes it. */

@@ -20,9 +20,10 @@ const COMMAND_MODE: Record<string, Mode> = {
   observe: "observe",
   live: "live",
   kill: "halt",
+  reset: "observe",
 };
 
-const USER = { username: "operator-a", role: "operator", permissions: ["read", "trade"] };
+const USER = { username: "operator-a", role: "operator", permissions: ["read", "trade", "admin"] };
 
 class DemoDesk {
   scenario: fixtures.Scenario = "healthy";
@@ -123,6 +124,8 @@ function route(request: IncomingMessage, response: ServerResponse, desk: DemoDes
   } else if (path.startsWith("/v1/controls/")) {
     const action = path.slice("/v1/controls/".length);
     answer(response, 202, { command_id: desk.command(action), state: "accepted" });
+  } else if (path.startsWith("/v1/incidents/")) {
+    answer(response, 200, {});
   } else if (path.startsWith("/v1/demo/")) {
     const [name = "", value] = path.slice("/v1/demo/".length).split("/");
     if (name === "echo") desk.echoMs = Number(value);

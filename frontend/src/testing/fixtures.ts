@@ -108,7 +108,7 @@ export function status(nowMs: number, scenario: Scenario, mode?: Mode, applied: 
       asset: "*",
       mode: "halt",
       rule: "daily_loss",
-      text: "Daily loss limit",
+      text: "Daily loss",
       value: "−$512.40",
       limit: "−$500.00",
       since_ns: ns(nowMs - 127_000),
@@ -358,7 +358,7 @@ export function incidents(nowMs: number, scenario: Scenario): Incident[] {
     version: 1,
   });
   const rows = [
-    row(41, "notice", "open", "JUP", "drift_limit", "Drift over its limit:", "+18.9%", "15%", 250),
+    row(41, "notice", "open", "JUP", "drift_limit", "Drift", "+18.9%", "15%", 250),
     row(40, "notice", "closed", "WIF", "prediction_error", "Prediction error", "27%", "25%", 1120),
     row(39, "notice", "closed", "*", "mode_change", "Live since start of session", "", "", 2500),
   ];

@@ -1,6 +1,7 @@
 /** Open alarms, then the ones that cleared last. */
 import { Check, Info, OctagonPause, OctagonX, TriangleAlert } from "lucide-react";
 
+import { AcknowledgeButton } from "@/components/acknowledge-button";
 import { Card, Empty, SkeletonRows } from "@/components/ui/card";
 import { cn } from "@/lib/cn";
 import { reasonText } from "@/lib/banners";
@@ -85,6 +86,13 @@ function IncidentRow({ incident }: { readonly incident: Incident }) {
           {closed ? ", cleared" : incident.state === "acked" ? ", acknowledged" : ""} · opened {opened} UTC
         </span>
       </span>
+      {incident.state === "open" ? (
+        <AcknowledgeButton
+          incident={incident.number}
+          tone="plain"
+          testId={testId.incidentAck(incident.number)}
+        />
+      ) : null}
       <span className="shrink-0 text-caption text-text-3">
         {age === null ? "" : format.roughAge(age)}
         {closed ? " ago" : ""}

@@ -23,7 +23,8 @@ import { byNet } from "./row-order";
 interface Call {
   action: string;
   reason: string;
-  confirm?: string | undefined;
+  confirm?: string;
+  incident?: number;
 }
 
 function grant(permissions: string[]) {
@@ -42,7 +43,13 @@ async function show(permissions: string[], scenario: fixtures.Scenario | null) {
   const calls: Call[] = [];
   const commands = new CommandCentre({
     send: (action, body) => {
-      calls.push({ action, reason: body.reason, confirm: body.confirm });
+      const { reason, confirm, incident } = body;
+      calls.push({
+        action,
+        reason,
+        ...(confirm === undefined ? {} : { confirm }),
+        ...(incident === undefined ? {} : { incident }),
+      });
       return Promise.resolve(`id-${action}`);
     },
     nowMs: () => performance.now(),
@@ -163,7 +170,7 @@ describe("commands", () => {
     fireEvent.change(screen.getByTestId("resume-reason"), { target: { value: " checked " } });
     fireEvent.click(confirm);
     await act(() => vi.advanceTimersByTimeAsync(0));
-    expect(calls).toEqual([{ action: "resume", reason: "checked", confirm: undefined }]);
+    expect(calls).toEqual([{ action: "resume", reason: "checked" }]);
   });
 
   it("go live only with the typed phrase; observe only is one click", async () => {
@@ -181,6 +188,25 @@ describe("commands", () => {
     fireEvent.click(screen.getByTestId("live-confirm"));
     await act(() => vi.advanceTimersByTimeAsync(0));
     expect(calls[1]).toEqual({ action: "live", reason: "open", confirm: "GO LIVE" });
+  });
+
+  it("reset a kill only for an administrator, with the incident's number and a reason", async () => {
+    const { calls } = await show(["trade", "admin"], "killed");
+    fireEvent.click(screen.getByTestId("kill-reset"));
+    const confirm = screen.getByTestId<HTMLButtonElement>("reset-confirm");
+    fireEvent.change(screen.getByTestId("reset-reason"), { target: { value: "checked" } });
+    fireEvent.change(screen.getByTestId("reset-incident"), { target: { value: "4x" } });
+    expect(confirm.disabled).toBe(true);
+    fireEvent.change(screen.getByTestId("reset-incident"), { target: { value: "43" } });
+    fireEvent.click(confirm);
+    await act(() => vi.advanceTimersByTimeAsync(0));
+    expect(calls).toEqual([{ action: "reset", reason: "checked", incident: 43 }]);
+  });
+
+  it("show an operator that only an administrator resets", async () => {
+    await show(["trade"], "killed");
+    expect(screen.queryByTestId("kill-reset")).toBeNull();
+    expect(state("kill-button")).toBe("active");
   });
 
   it("are locked for a viewer, who sees everything else", async () => {

@@ -10,7 +10,7 @@ import { testId } from "@/lib/testids";
 
 function cause(error: unknown): string {
   if (error instanceof ApiError) {
-    if (error.status === 401 || error.status === 400) return "User or password is not right.";
+    if (error.status === 401 || error.status === 400) return "User, password or code is not right.";
     if (error.status === 429) return error.message;
     return `${error.message} Try again.`;
   }
@@ -24,6 +24,7 @@ function Form({ username }: { readonly username?: string }) {
   const { session } = useLive();
   const [user, setUser] = useState(username ?? "");
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
 
@@ -31,7 +32,7 @@ function Form({ username }: { readonly username?: string }) {
     setBusy(true);
     setError(null);
     try {
-      await session.signIn(user.trim(), password);
+      await session.signIn(user.trim(), password, code.trim());
     } catch (failure) {
       setError(cause(failure));
       setPassword("");
@@ -67,6 +68,16 @@ function Form({ username }: { readonly username?: string }) {
         value={password}
         data-testid={testId.loginPassword}
         onChange={(event) => setPassword(event.target.value)}
+      />
+      <Input
+        label="Code, for users with a second factor"
+        name="code"
+        inputMode="numeric"
+        autoComplete="one-time-code"
+        maxLength={16}
+        value={code}
+        data-testid={testId.loginCode}
+        onChange={(event) => setCode(event.target.value)}
       />
       <p
         role="alert"
