@@ -46,7 +46,7 @@ class AssetSettings(msgspec.Struct, frozen=True):
     tip_lamports: int = 0
     order_deadline_ms: int = 1000
     max_hedges: int = 3
-    max_naked_usd: Decimal = Decimal(5000)
+    max_naked_usd: Decimal = Decimal(7500)
     max_naked_s: int = 120
     inventory_band_pct: Decimal = Decimal(40)
 
