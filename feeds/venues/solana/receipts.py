@@ -38,12 +38,7 @@ def receipt_of(
     meta = record.meta
     if meta is None:
         raise FeedCorrupt(f"transaction {signature}: no meta")
-    try:
-        transaction = VersionedTransaction.from_bytes(base64.b64decode(record.transaction[0]))
-    except ValueError as error:
-        raise FeedCorrupt(f"transaction {signature}: not decodable") from error
-    if str(transaction.signatures[0]) != signature:
-        raise FeedCorrupt(f"transaction {signature}: the record is of another")
+    transaction = _transaction_of(signature, record)
     keys = [str(key) for key in transaction.message.account_keys]
     deltas: dict[str, int] = {}
     tip_lamports = 0
@@ -61,6 +56,20 @@ def receipt_of(
         tip_lamports=tip_lamports,
         block_at_ns=(record.block_time or 0) * _NS,
     )
+
+
+def _transaction_of(signature: str, record: TransactionResult) -> VersionedTransaction:
+    """Decode the transaction and verify that it is the one that was signed."""
+    try:
+        raw = base64.b64decode(record.transaction[0], validate=True)
+        transaction = VersionedTransaction.from_bytes(raw)
+    except ValueError as error:
+        raise FeedCorrupt(f"transaction {signature}: not decodable") from error
+    if [str(one) for one in transaction.signatures[:1]] != [signature]:
+        raise FeedCorrupt(f"transaction {signature}: the record is of another")
+    if not all(transaction.verify_with_results()):
+        raise FeedCorrupt(f"transaction {signature}: the record was altered")
+    return transaction
 
 
 def _deltas(

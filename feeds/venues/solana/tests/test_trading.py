@@ -396,6 +396,21 @@ async def test_a_record_of_another_transaction_is_no_receipt(
         await desk.receipt(signed.signature, commitment="confirmed")
 
 
+async def test_an_altered_or_undecodable_record_is_no_receipt(
+    desk: SolanaTrading, node_a: ScriptedNode
+) -> None:
+    signed = desk.sign(swap())
+    amount, more = (n.to_bytes(8, "little") for n in (1_000_000, 9_000_000))
+    altered = signed.raw.replace(amount, more)
+    assert altered != signed.raw
+    for raw, reason in ((altered, "altered"), (b"\x01" * 70, "decodable")):
+        made = record(signed.raw)
+        made["transaction"][0] = base64.b64encode(raw).decode()
+        node_a.transactions[signed.signature] = made
+        with pytest.raises(QueryFailed, match=reason):
+            await desk.receipt(signed.signature, commitment="confirmed")
+
+
 async def test_balances_are_read_at_one_slot(desk: SolanaTrading, node_a: ScriptedNode) -> None:
     node_a.put(
         [
