@@ -37,8 +37,10 @@ HOLD_S = 2.0
 CREDIT_S = 10.0
 MESSAGES_PER_S = 50
 
-UNSUPPORTED, UNREADABLE, POLICY, TOO_BIG, FAILED, TRY_LATER = 1003, 1007, 1008, 1009, 1011, 1013
-SESSION_ENDED, NO_PERMISSION, TOO_SLOW = 4401, 4403, 4408
+# Close codes read like HTTP's. The server may not send 1003, 1007, 1008, 1009 or 1013: the
+# library behind Daphne refuses them to applications and closes with 1011 instead.
+UNREADABLE, SESSION_ENDED, NO_PERMISSION, TOO_SLOW = 4400, 4401, 4403, 4408
+TOO_BIG, UNSUPPORTED, TOO_MANY, FAILED, TRY_LATER = 4413, 4415, 4429, 4500, 4503
 
 
 class Auth(msgspec.Struct, tag="auth", forbid_unknown_fields=True):
@@ -136,7 +138,7 @@ class ConsoleConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.end(TOO_BIG)
             return
         if self._is_flooding():
-            await self.end(POLICY)
+            await self.end(TOO_MANY)
             return
         try:
             message = _decoder.decode(raw)
@@ -173,7 +175,7 @@ class ConsoleConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case Ack():
                 self._work.set()
             case Auth():
-                await self.end(POLICY)
+                await self.end(UNREADABLE)
 
     async def _open(self, ticket: str) -> None:
         try:
