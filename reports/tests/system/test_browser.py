@@ -1,0 +1,197 @@
+"""The console in a real Chromium against the real desk: what an operator sees and does.
+
+State words are watched from inside the page, so that their times are the page's own. One
+sign-in serves all tests; they run in this order because each hands the desk back live.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from reports.tests.system.desk import Desk
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.browser]
+
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ASSETS = ("SOL", "JUP", "WIF")
+CONFIRM_LIMIT_MS = 1_000
+
+# Notes every state word as it is painted, and every click, with the page's own time.
+WATCH = """
+window.seen = [];
+window.clicked = [];
+const note = () => {
+  const word = document.querySelector('[data-testid="engine-state"]')?.dataset.state ?? null;
+  if (window.seen.at(-1)?.[0] !== word) window.seen.push([word, performance.now()]);
+  requestAnimationFrame(note);
+};
+requestAnimationFrame(note);
+addEventListener("click", (event) => {
+  const id = event.target.closest("[data-testid]")?.dataset.testid ?? null;
+  window.clicked.push([id, performance.now()]);
+}, true);
+"""
+
+
+@pytest.fixture(scope="module")
+def page(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A signed-in console on Overview; a picture of its end is kept with the run."""
+    program = os.environ.get("SPREADLINE_CHROMIUM") or shutil.which("chromium")
+    if program is None:
+        pytest.fail("no Chromium; run `make chromium`, or set SPREADLINE_CHROMIUM", pytrace=False)
+    pictures = tmp_path_factory.mktemp("pictures")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(20_000)
+        page.add_init_script(WATCH)
+        page.goto(desk.url)
+        page.get_by_test_id("login-user").fill(desk.username)
+        page.get_by_test_id("login-password").fill(desk.password)
+        page.get_by_test_id("login-submit").click()
+        page.get_by_test_id("overview-screen").wait_for()
+        try:
+            yield page
+        finally:
+            page.screenshot(path=pictures / "end.png")
+            browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where a test's pictures go."""
+    return tmp_path
+
+
+def _state(page: Page) -> Locator:
+    return page.get_by_test_id("engine-state")
+
+
+def _expect_state(page: Page, word: str, timeout_s: float = 10) -> None:
+    expect(_state(page)).to_have_attribute("data-state", word, timeout=timeout_s * 1000)
+
+
+def _attribute(page: Page, test_id: str, name: str = "data-value") -> str:
+    return page.get_by_test_id(test_id).get_attribute(name) or ""
+
+
+def _resume(page: Page) -> None:
+    page.get_by_test_id("resume-button").click()
+    page.get_by_test_id("resume-reason").fill("browser test")
+    page.get_by_test_id("resume-confirm").click()
+    _expect_state(page, "live")
+
+
+def _took_ms(page: Page, button: str, word: str) -> float:
+    """From the last click on `button` to the next paint of `word`."""
+    return float(
+        page.evaluate(
+            """([button, word]) => {
+                const start = window.clicked.findLast(([id]) => id === button)[1];
+                return window.seen.find(([seen, at]) => seen === word && at > start)[1] - start;
+            }""",
+            [button, word],
+        )
+    )
+
+
+def test_spreads_move_and_trades_appear(page: Page, desk: Desk, pictures: Path) -> None:
+    _expect_state(page, "live", 30)
+    for asset in ASSETS:
+        page.get_by_test_id(f"spread-row-{asset}").wait_for()
+        shown = page.get_by_test_id(f"spread-row-{asset}").inner_text()
+        expect(page.get_by_test_id(f"spread-row-{asset}")).not_to_have_text(shown, timeout=15_000)
+    trades = page.get_by_test_id("kpi-trades")
+    before = _attribute(page, "kpi-trades")
+    expect(trades).not_to_have_attribute("data-value", before, timeout=120_000)
+    assert int(_attribute(page, "kpi-trades")) > int(before)
+    rows = page.get_by_test_id("recent-executions").get_by_test_id(re.compile("^execution-"))
+    expect(rows.first).to_be_visible()
+    newest = (rows.first.get_attribute("data-testid") or "").removeprefix("execution-")
+    assert desk.value("select count(*) from trading_trade where id = %s", newest) == 1
+    assert page.get_by_test_id("venue-pill-kraken").is_visible()
+    page.screenshot(path=pictures / "overview.png")
+
+
+def test_observe_only_and_back_to_live(page: Page, desk: Desk, pictures: Path) -> None:
+    _expect_state(page, "live", 30)
+    page.get_by_test_id("observe-toggle").click()
+    _expect_state(page, "observe")
+    assert desk.value("select mode from risk_control where scope = '*'") == "observe"
+    page.screenshot(path=pictures / "observe.png")
+    page.get_by_test_id("observe-toggle").click()
+    confirm = page.get_by_test_id("live-confirm")
+    expect(confirm).to_be_disabled()
+    page.get_by_test_id("live-reason").fill("browser test")
+    page.get_by_test_id("live-phrase").fill("go live")
+    expect(confirm).to_be_disabled()
+    page.get_by_test_id("live-phrase").fill("GO LIVE")
+    confirm.click()
+    _expect_state(page, "live")
+
+
+def test_pause_is_confirmed_within_a_second(page: Page, pictures: Path) -> None:
+    _expect_state(page, "live", 30)
+    page.get_by_test_id("pause-button").click()
+    _expect_state(page, "paused")
+    took = _took_ms(page, "pause-button", "paused")
+    page.screenshot(path=pictures / "paused.png")
+    _resume(page)
+    assert took <= CONFIRM_LIMIT_MS, f"click to PAUSED took {took:.0f} ms"
+
+
+def test_only_the_engine_can_say_paused(page: Page, desk: Desk, pictures: Path) -> None:
+    """With the engine frozen the database takes the pause, and the page must not believe it."""
+    _expect_state(page, "live", 30)
+    with desk.frozen("engine"):
+        page.get_by_test_id("pause-button").click()
+        expect(page.get_by_test_id("command-status")).to_contain_text("Not confirmed yet")
+        assert desk.value("select mode from risk_control where scope = '*'") == "stop_new"
+        page.screenshot(path=pictures / "unconfirmed.png")
+        while_frozen = page.evaluate("window.seen.map(([word]) => word)")
+        thawed_ms = page.evaluate("performance.now()")
+        assert _attribute(page, "engine-state", "data-state") != "paused"
+    _expect_state(page, "paused")
+    # The earlier test paused once; this pause is painted only after the thaw.
+    words = page.evaluate("window.seen")
+    paused_at = [at for word, at in words if word == "paused"]
+    assert len(paused_at) == while_frozen.count("paused") + 1
+    assert paused_at[-1] > thawed_ms
+    _resume(page)
+
+
+def test_a_silent_kraken_pauses_by_itself_and_resumes_by_itself(
+    page: Page, desk: Desk, pictures: Path
+) -> None:
+    _expect_state(page, "live", 30)
+    desk.faults("kraken.stall", True, 60)
+    banner = page.get_by_test_id(re.compile("^banner-auto-paused"))
+    expect(banner.first).to_be_visible(timeout=20_000)
+    expect(banner.first).to_contain_text("Kraken")
+    expect(banner.first).to_contain_text("10 s")
+    page.screenshot(path=pictures / "stalled.png")
+    for asset in ASSETS:
+        expect(page.get_by_test_id(f"spread-row-{asset}")).to_have_attribute(
+            "data-state", "auto_paused", timeout=10_000
+        )
+    desk.faults("kraken.stall", False)
+    expect(banner).to_have_count(0, timeout=60_000)
+    _expect_state(page, "live")
+    tripped = "select count(*) from risk_control where trips <> '{}'"
+    assert desk.value(tripped) == 0
+    page.screenshot(path=pictures / "resumed.png")
