@@ -37,7 +37,7 @@ export function Sidebar() {
             data-testid={testId.nav(name)}
             className={({ isActive }) =>
               cn(
-                "relative flex h-[34px] items-center gap-2.5 rounded-control px-3 text-text-2 transition-colors duration-[120ms] hover:bg-surface-3 max-xl:justify-center max-xl:px-0 max-sm:h-12 max-sm:w-24 max-sm:flex-col max-sm:gap-0.5 max-sm:text-micro",
+                "relative flex h-[34px] items-center gap-2.5 rounded-control px-3 text-text-2 transition-colors duration-[120ms] hover:bg-surface-3 max-xl:justify-center max-xl:px-0 max-sm:h-12 max-sm:min-w-0 max-sm:flex-1 max-sm:flex-col max-sm:gap-0.5 max-sm:text-micro",
                 isActive &&
                   "bg-surface-2 font-medium text-text-1 sm:before:absolute sm:before:inset-y-1.5 sm:before:-left-2.5 sm:before:w-[3px] sm:before:rounded-r-full sm:before:bg-lime sm:max-xl:before:-left-2",
               )

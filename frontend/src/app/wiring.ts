@@ -57,15 +57,20 @@ export function assemble(): Live {
   return { session, api, desk, ticker, commands };
 }
 
-/** Signed in: stream. Signed out: stop and forget. Lapsed: stop and keep what is shown. */
+/** Signed in: stream. Signed out or another person: forget. Lapsed: stop, keep what is shown. */
 function followSession(session: Session, stream: StreamConnection, desk: Desk): void {
   let streaming = false;
+  let person: string | null = null;
   session.subscribe(() => {
-    const { phase } = session.state();
-    const wanted = phase === "signed_in";
+    const state = session.state();
+    const wanted = state.phase === "signed_in";
+    if (wanted && person !== state.user.username) {
+      if (person !== null) desk.clear();
+      person = state.user.username;
+    }
     if (wanted && !streaming) stream.start();
     if (!wanted && streaming) stream.stop();
-    if (phase === "anonymous") desk.clear();
+    if (state.phase === "anonymous") desk.clear();
     streaming = wanted;
   });
 }

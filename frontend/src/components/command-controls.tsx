@@ -93,7 +93,7 @@ export function PauseResume() {
           ) : (
             <Lock aria-hidden="true" size={14} strokeWidth={1.75} />
           )}
-          Pause
+          <span className="max-[380px]:sr-only">Pause</span>
           <span className="max-xl:hidden">
             <Kbd>⇧P</Kbd>
           </span>

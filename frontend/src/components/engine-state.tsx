@@ -83,7 +83,7 @@ export function EngineState() {
       <span
         className={cn(
           "flex items-center gap-1 px-2.5 text-caption whitespace-nowrap text-text-2",
-          state === "no_signal" ? "" : "max-xl:hidden",
+          state === "no_signal" ? "max-[380px]:hidden" : "max-xl:hidden",
           REST[state],
         )}
       >

@@ -75,6 +75,17 @@ describe("banners", () => {
     );
   });
 
+  it("do not claim that commands work beside one that failed", () => {
+    const commands = {
+      ...input({}).commands,
+      pause: { phase: "failed", cause: "The server could not be reached.", retry: true } as const,
+    };
+    const connection = { phase: "lost" as const, sinceMs: 57_000, tries: 2, downMs: 0 };
+    const [first, second] = bannersFor(input({ commands, connection }));
+    expect(first?.title).toBe("Pause was not sent.");
+    expect(second?.body).toBe("Reconnecting, try 2.");
+  });
+
   it("say for three seconds that the line is back", () => {
     const open = (sinceMs: number) => ({ phase: "open" as const, sinceMs, tries: 0, downMs: 4000 });
     expect(kinds({ connection: open(58_000) })).toEqual(["live-again"]);

@@ -79,7 +79,7 @@ function killed(status: Status): Banner {
   };
 }
 
-function connection(line: Connection, localMs: number): Banner | null {
+function connection(line: Connection, localMs: number, reachable: boolean): Banner | null {
   if (line.phase === "forbidden") {
     return {
       kind: "connection",
@@ -93,7 +93,7 @@ function connection(line: Connection, localMs: number): Banner | null {
       kind: "connection",
       tone: "warn",
       title: `Live updates lost ${roughAge(localMs - line.sinceMs)} ago.`,
-      body: `Reconnecting, try ${line.tries}. Pause and kill still work.`,
+      body: `Reconnecting, try ${line.tries}.${reachable ? " Pause and kill still work." : ""}`,
     };
   }
   return null;
@@ -199,8 +199,10 @@ export function bannersFor(input: BannerInput): readonly Banner[] {
   const state = engineState(status, nowMs);
   const rows: (Banner | null)[] = [];
   if (status?.mode === "halt") rows.push(killed(status));
-  rows.push(...commands(input));
-  if (line !== undefined) rows.push(connection(line, localMs));
+  const troubled = commands(input);
+  rows.push(...troubled);
+  // Not to be claimed beside a command that has just failed.
+  if (line !== undefined) rows.push(connection(line, localMs, troubled.length === 0));
   if (status !== undefined && state === "no_signal") rows.push(noSignal(status, nowMs));
   if (status !== undefined && state !== "no_signal") rows.push(...fromStatus(status, input.incidents));
   if (line !== undefined) rows.push(liveAgain(line, localMs));
