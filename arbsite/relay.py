@@ -17,7 +17,7 @@ from asgiref.sync import sync_to_async
 from redis.exceptions import RedisError
 
 from arbsite import events
-from arbsite.bus import Bus, decode
+from arbsite.bus import Subscription, decode
 from arbsite.logs import event_logger
 from arbsite.metrics import BUS_DROPPED, BUS_GAPS, BUS_LOST
 from arbsite.streams import (
@@ -63,9 +63,8 @@ class ConsoleRelay:
         self._unkept: dict[Stream, Picture] = {}
         self._work = asyncio.Event()
 
-    async def follow(self, bus: Bus) -> None:
-        """Read the bus until cancelled."""
-        subscription = await bus.subscribe(*PATTERNS)
+    async def follow(self, subscription: Subscription) -> None:
+        """Read a subscription to `PATTERNS` until cancelled."""
         dropped = gaps = 0
         async for subject, payload in subscription:
             BUS_DROPPED.labels("relay").inc(subscription.dropped - dropped)

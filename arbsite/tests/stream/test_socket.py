@@ -17,7 +17,7 @@ from arbsite.clock import uuid7
 from arbsite.models import User
 from arbsite.streams import GROUP, STREAMS, Picture, keep_pictures, layer_message
 from arbsite.tests.auth.people import sign_in
-from arbsite.tests.stream.conftest import (
+from arbsite.tests.stream.rig import (
     code_of,
     enter,
     hear,

@@ -13,10 +13,10 @@ from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from arbsite.bus import bus_from_url
+from arbsite.bus import Bus, bus_from_url
 from arbsite.logs import event_logger
 from arbsite.metrics import start_metrics_server
-from arbsite.relay import ConsoleRelay
+from arbsite.relay import PATTERNS, ConsoleRelay
 from risk.selectors import incidents_after
 from trading.outbox import OutboxDrain
 
@@ -44,20 +44,31 @@ async def _relay() -> None:
     bus = bus_from_url(settings.BUS_URL)
     relay = ConsoleRelay(get_channel_layer())
     drain = OutboxDrain(settings.DATABASE_URL, bus)
-    log.info("relay.started")
-    tasks = [
-        asyncio.create_task(work)
-        for work in (relay.follow(bus), relay.beat(), drain.run(), _watch_incidents(relay))
-    ]
     stopped = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for task in (stopped, *tasks):
+    carrying = asyncio.create_task(_carry(bus, relay, drain))
+    await asyncio.wait([stopped, carrying], return_when=asyncio.FIRST_COMPLETED)
+    has_failed = carrying.done()
+    for task in (stopped, carrying):
         task.cancel()
-    await asyncio.gather(stopped, *tasks, return_exceptions=True)
+    await asyncio.gather(stopped, carrying, return_exceptions=True)
     await bus.close()
     log.info("relay.stopped", sent=drain.sent)
-    for task in done - {stopped}:
-        task.result()  # a part that ended by itself has failed: exit with its error
+    if has_failed:
+        carrying.result()  # exit with the error of the part that ended
+
+
+async def _carry(bus: Bus, relay: ConsoleRelay, drain: OutboxDrain) -> None:
+    # Subscribed before anything is sent: what the drain publishes must come back to us.
+    subscription = await bus.subscribe(*PATTERNS)
+    log.info("relay.started")
+    async with asyncio.TaskGroup() as parts:
+        for work in (
+            relay.follow(subscription),
+            relay.beat(),
+            drain.run(),
+            _watch_incidents(relay),
+        ):
+            parts.create_task(work)
 
 
 async def _watch_incidents(relay: ConsoleRelay) -> None:

@@ -1,0 +1,1 @@
+"""Tests of the HTTP interface, the configuration service and the relay process."""
