@@ -144,10 +144,11 @@ _ASSETS = ("SOL", "JUP", "WIF")
 # taker tier, counted by tests/world/window_meter with the desk's first configuration; last
 # measured: busy 6.5 a minute, violent 470, normal 118 a day (each within its counting error).
 _TABLE: dict[ScenarioName, dict[str, float]] = {
-    # About 16 windows a day: shocks of window size every hour and a half.
+    # About 16 windows a day: a shock of window size every three hours (measured 32 at twice
+    # this rate).
     "calm": {
-        "volatility": 0.6, "jumps": 0.004, "jump_bps": 10.0,
-        "retail": 8.0, "shocks": 0.010, "shock_bps": 26.0,
+        "volatility": 0.5, "jumps": 0.002, "jump_bps": 10.0,
+        "retail": 5.0, "shocks": 0.006, "shock_bps": 26.0,
     },
     # About 114 a day.
     "normal": {
