@@ -39,6 +39,7 @@ class Executor:
         )
         self._runners: dict[TradeRunner, asyncio.Task[None]] = {}
         self._late: set[asyncio.Task[None]] = set()
+        self._reported: set[str] = set()
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
 
@@ -254,6 +255,10 @@ class Executor:
             # The private stream's snapshot repeats the account's last fills at start.
             log.warning("fill.before_start", extra={"fill_id": fill.fill_id})
             return
+        if fill.fill_id in self._reported:
+            # Named once; a person who lifted the stop must not meet it again.
+            return
+        self._reported.add(fill.fill_id)
         log.error("fill.stray", extra={"fill_id": fill.fill_id, "order_id": fill.order_id})
         await self._desk.raise_stop(
             "*",
