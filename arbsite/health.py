@@ -16,6 +16,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
+import arbsite.metrics  # noqa: F401 - declares the series that are answered
+
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:

@@ -296,6 +296,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "arbsite.problems.answer_error",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": None,
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is 405; the schema is at /v1/schema
     "COERCE_DECIMAL_TO_STRING": True,
     "UNICODE_JSON": True,
     "STRICT_JSON": True,

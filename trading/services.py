@@ -258,16 +258,20 @@ def reject_config(asset: str, version: int, *, user: User, reason: str = "") -> 
 
 
 def _locked(asset: str) -> AssetConfig:
-    current = AssetConfig.objects.select_for_update().filter(asset=asset, status="in_force").first()
-    if current is None:
+    """The version in force, with every other change of the asset waiting."""
+    # An asset's first version never goes away: its row lock puts the changes of the asset in
+    # one line. The row in force will not do, because who waits for it finds it superseded.
+    first = AssetConfig.objects.select_for_update().filter(asset=asset).order_by("version").first()
+    current = AssetConfig.objects.filter(asset=asset, status="in_force").first()
+    if first is None or current is None:
         raise _unknown(asset)
     return current
 
 
 def _waiting(asset: str, version: int) -> tuple[AssetConfig, AssetConfig]:
-    """The version in force and a proposal, both locked."""
+    """The version in force and a proposal, under the asset's lock."""
     current = _locked(asset)
-    row = AssetConfig.objects.select_for_update().filter(asset=asset, version=version).first()
+    row = AssetConfig.objects.filter(asset=asset, version=version).first()
     if row is None:
         raise DomainError(f"{asset} has no version {version}.", code="unknown_version", status=404)
     if row.status != AssetConfig.Status.PROPOSED:

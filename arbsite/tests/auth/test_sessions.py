@@ -19,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.test import APIClient
 
 from arbsite.auth import throttle
-from arbsite.auth.services import create_user, set_role
+from arbsite.auth.services import change_user, create_user
 from arbsite.clock import utc_now
 from arbsite.errors import DomainError
 from arbsite.models import AuditLog, Session, User
@@ -175,7 +175,7 @@ def test_a_role_taken_away_is_gone_at_once() -> None:
     user = User.objects.get()
     user.groups.clear()
     assert client.post(WHERE, {}, format="json").status_code == 403
-    set_role(user, "security", actor="test")
+    change_user(user, role="security", is_active=True, actor="test")
     assert can_enter(client)
 
 

@@ -1,0 +1,1 @@
+"""Tests of status, commands and incidents over HTTP."""
