@@ -29,7 +29,11 @@ STAGES: dict[Stage, int] = {
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. `stop_wait_s` passes before it is killed."""
+    """One supervised process. `stop_wait_s` passes before it is killed.
+
+    A loaded interpreter needs a second to end and several end at once: 5 s were too few
+    on two busy cores.
+    """
 
     name: str
     stage: Stage
@@ -143,10 +147,7 @@ def _venue_programs(plan: Plan) -> list[Program]:
 def _feed_programs(plan: Plan) -> list[Program]:
     if plan.feeds == "inline":
         return []
-    return [
-        _managed(plan, venue, "feeds", "run_feed", venue, stop_wait_s=5)
-        for venue in ("kraken", "solana")
-    ]
+    return [_managed(plan, venue, "feeds", "run_feed", venue) for venue in ("kraken", "solana")]
 
 
 def _console_programs(plan: Plan) -> list[Program]:
@@ -192,4 +193,4 @@ def _console_programs(plan: Plan) -> list[Program]:
         command=(*celery, "beat", "--pidfile=", "--loglevel=WARNING"),
         environment={"SPREADLINE_PROCESS": "beat"},
     )
-    return [web, _managed(plan, "relay", "console", "run_relay", stop_wait_s=5), worker, beat]
+    return [web, _managed(plan, "relay", "console", "run_relay"), worker, beat]
