@@ -84,7 +84,7 @@ export function VenuePill({ venue }: { readonly venue: VenueHealth }) {
             <span
               data-testid={testId.venueRtt(venue.venue)}
               data-value={venue.rtt_ms}
-              className="text-text-3 max-xl:hidden"
+              className="text-text-3 max-xl:hidden @max-[37rem]/venues:hidden"
             >
               RTT {format.latency(venue.rtt_ms)}
             </span>
