@@ -323,8 +323,10 @@ class EngineHost:
 
     async def _follow_desk(self) -> None:
         while True:
+            # Not wait_for: before Python 3.12 it loses a cancellation that meets the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reload.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._reload.wait()
             self._reload.clear()
             await self._read_desk()
 
