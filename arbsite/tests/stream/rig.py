@@ -104,12 +104,17 @@ async def say(socket: ClientConnection, **message: Any) -> None:
     await socket.send(json.dumps(message))
 
 
-async def hear(socket: ClientConnection, timeout_s: float = 10) -> Any:
-    return json.loads(await asyncio.wait_for(socket.recv(), timeout_s))
+async def hear(socket: ClientConnection, timeout_s: float = 40) -> Any:
+    """The next message; frames are answered for, as a console does."""
+    message = json.loads(await asyncio.wait_for(socket.recv(), timeout_s))
+    if "seq" in message:
+        with suppress(ConnectionClosed):
+            await say(socket, type="ack", seq=message["seq"])
+    return message
 
 
 async def hear_until(
-    socket: ClientConnection, wanted: Callable[[Any], bool], timeout_s: float = 10
+    socket: ClientConnection, wanted: Callable[[Any], bool], timeout_s: float = 40
 ) -> list[Any]:
     """Every frame up to and with the first wanted one."""
     heard: list[Any] = []
@@ -145,7 +150,7 @@ async def in_thread(act: Callable[[], Answer]) -> Answer:
 
 def run(story: Awaitable[Answer]) -> Answer:
     async def bounded() -> Answer:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await story
 
     return asyncio.run(bounded())
