@@ -9,20 +9,18 @@ start-up is recovery. Called by `manage.py run_engine`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import psycopg
-from asgiref.sync import sync_to_async
 
 from arbsite import metrics
 from arbsite.bus import Bus
 from arbsite.clock import Clock, at_from_ns
-from arbsite.errors import DomainError, Fenced, QueryFailed
+from arbsite.errors import QueryFailed
 from arbsite.logs import event_logger
 from feeds import bus_wire
 from feeds.assembly import Venues
@@ -38,7 +36,7 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
-from risk import services as risk
+from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
 from trading.engine import Engine
 from trading.executor import Executor
@@ -51,7 +49,6 @@ from trading.intent import (
     NoteWindow,
     RequestResume,
     RequestStop,
-    SettingsApplied,
     SignalSeen,
     TimerFired,
     TradeClosed,
@@ -61,6 +58,7 @@ from trading.intent import (
 from trading.lease import Lease
 from trading.measure import Measure
 from trading.ports import Desk, HedgeMarket
+from trading.process_tasks import ProcessTasks
 from trading.publishing import Pictures
 from trading.recovery import recover
 from trading.store import TradeStore
@@ -99,6 +97,10 @@ class EngineHost:
         self._lease = Lease(dsn, shard=shard, holder=holder)
         self._store = TradeStore(dsn, shard=shard, clock=clock)
         self._state = DeskState(self._store, clock)
+        self._tasks = ProcessTasks()
+        self._link = DeskLink(
+            dsn, self._state, clock, apply=self.apply, show_status=self._show_status
+        )
         self._engine = Engine(specs)
         self._feeds = feeds
         self._venues = venues(self.apply, self._on_trading_event)
@@ -111,7 +113,7 @@ class EngineHost:
             mode=self._state.mode,
             settings=self._state.settings.__getitem__,
             hedge_market=self._hedge_market,
-            raise_stop=self._raise_stop,
+            raise_stop=self._link.raise_stop,
         )
         self._executor = Executor(self._desk)
         self._holdings = Holdings(
@@ -122,13 +124,8 @@ class EngineHost:
         self._pills = VenuePills()
         self._notes: list[NoteWindow] = []
         self._shown: list[NoteWindow] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._critical: set[asyncio.Task[None]] = set()
-        self._reload = asyncio.Event()
-        self._stopping = asyncio.Event()
         self._deciding = False
         self._started_ns = clock.now_ns()
-        self._failure: BaseException | None = None
 
     # ---- life -----------------------------------------------------------------------
 
@@ -139,50 +136,40 @@ class EngineHost:
             await self._take_over()
             await self._open_venues()
             await self._begin_deciding()
-            await self._stopping.wait()
+            await self._tasks.stopping.wait()
         finally:
             await self._shut_down()
-        if self._failure is not None:
-            raise self._failure
+        if self._tasks.failure is not None:
+            raise self._tasks.failure
 
     def stop(self) -> None:
         """Begin a graceful stop (SIGTERM): no new intents, trades settle, then the end."""
-        self._stopping.set()
+        self._tasks.stopping.set()
 
     async def _take_over(self) -> None:
         self._store.epoch = await self._lease.acquire()
-        self._watch(self._every(1.0, self._lease.beat), "lease")
-        await self._obey_restart_rule()
-        await self._read_desk()
-        self._watch(self._listen(), "listen")
-        self._watch(self._follow_desk(), "desk")
-        self._watch(self._every(0.25, self._show_status), "status")
-
-    async def _obey_restart_rule(self) -> None:
-        """Too many starts in ten minutes: something is wrong that trading will not cure."""
-        if self._lease.recent_starts <= self._max_recent_starts:
-            return
-        text = f"{self._lease.recent_starts} engine starts within 10 minutes"
-        await sync_to_async(risk.observe)(
-            risk.WHOLE_ENGINE, user="engine", key=f"starts-{self._lease.epoch}", reason=text
-        )
-        log.error("engine.too_many_starts", starts=self._lease.recent_starts)
+        self._tasks.every(1.0, self._lease.beat, "lease")
+        await self._link.read()
+        await self._link.obey_restart_rule(self._lease, self._max_recent_starts)
+        self._tasks.start(self._link.listen(), "listen")
+        self._tasks.start(self._link.follow(), "desk")
+        self._tasks.every(0.25, self._show_status, "status")
 
     async def _open_venues(self) -> None:
         for name, work in self._venues.trading_tasks():
-            self._watch(work, name)
+            self._tasks.start(work, name)
         while not (self._venues.kraken.is_ready and self._venues.solana.is_ready):
-            if self._stopping.is_set():
+            if self._tasks.stopping.is_set():
                 return
             await asyncio.sleep(0.05)
         await self._read_venues()
-        self._watch(self._every(5.0, self._read_holdings), "holdings")
-        self._watch(self._every(60.0, self._read_fees), "fees")
-        self._watch(self._every(15.0, self._sample_balances), "samples")
-        self._watch(self._every(0.2, self._check_ready), "ready")
+        self._tasks.every(5.0, self._read_holdings, "holdings")
+        self._tasks.every(60.0, self._read_fees, "fees")
+        self._tasks.every(15.0, self._sample_balances, "samples")
+        self._tasks.every(0.2, self._check_ready, "ready")
 
     async def _read_venues(self) -> None:
-        while not self._stopping.is_set():
+        while not self._tasks.stopping.is_set():
             try:
                 await self._holdings.read()
                 await self._read_fees()
@@ -193,7 +180,7 @@ class EngineHost:
                 return
 
     async def _begin_deciding(self) -> None:
-        if self._stopping.is_set():
+        if self._tasks.stopping.is_set():
             return
         busy = await recover(self._store, self._executor, self._venues.kraken, self._clock)
         windows = await self._store.open_windows()
@@ -203,14 +190,14 @@ class EngineHost:
         self._deciding = True
         if self._feeds == "inline":
             for name, work in self._venues.feed_tasks():
-                self._watch(work, name)
+                self._tasks.start(work, name)
         else:
-            self._watch(self._take_from_bus(), "bus-feeds")
-        self._watch(self._every(0.1, self._tick), "timer")
-        self._watch(self._every(1.0, self._write_windows), "windows")
-        self._watch(self._every(0.05, self._show_spreads), "spreads")
-        self._watch(self._every(1.0, self._show_metrics), "metrics")
-        self._watch(self._executor_health(), "executor")
+            self._tasks.start(self._take_from_bus(), "bus-feeds")
+        self._tasks.every(0.1, self._tick, "timer")
+        self._tasks.every(1.0, self._write_windows, "windows")
+        self._tasks.every(0.05, self._show_spreads, "spreads")
+        self._tasks.every(1.0, self._show_metrics, "metrics")
+        self._tasks.start(self._executor_health(), "executor")
         # A generation-2 collection with Django loaded costs 12 ms; what lives now lives on.
         gc.collect()
         gc.freeze()
@@ -229,18 +216,16 @@ class EngineHost:
 
     async def _shut_down(self) -> None:
         self._deciding = False
-        if self._failure is None:
+        if self._tasks.failure is None:
             await self._executor.drain(DRAIN_S)
         await self._executor.close()
-        for task in [*self._critical, *self._tasks]:
-            task.cancel()
-        await asyncio.gather(*self._critical, *self._tasks, return_exceptions=True)
-        if self._failure is None:
+        await self._tasks.cancel()
+        if self._tasks.failure is None:
             await self._write_windows()
         await self._venues.close()
         await self._lease.release()
         await self._store.close()
-        log.info("engine.stopped", failed=self._failure is not None)
+        log.info("engine.stopped", failed=self._tasks.failure is not None)
 
     # ---- the tick path --------------------------------------------------------------
 
@@ -254,16 +239,16 @@ class EngineHost:
             elif isinstance(effect, NoteWindow):
                 self._note(effect)
             elif isinstance(effect, RequestStop):
-                self._side(self._trip(effect))
+                self._tasks.start(self._link.stop(effect), "stop")
             elif isinstance(effect, RequestResume):
-                self._side(self._lift(effect))
+                self._tasks.start(self._link.lift(effect), "lift")
         if isinstance(event, TradeClosed):
             self._measure.settled(event)
 
     def _execute(self, intent: Intent) -> None:
         if not self._deciding:
             return
-        self._side(self._executor.execute(intent))
+        self._tasks.start(self._executor.execute(intent), "execute")
 
     def _note(self, note: NoteWindow) -> None:
         self._notes.append(note)
@@ -307,65 +292,6 @@ class EngineHost:
 
     async def _tick(self) -> None:
         self.apply(TimerFired(at_ns=self._clock.now_ns()))
-
-    # ---- desk: controls, settings, limits -------------------------------------------
-
-    async def _listen(self) -> None:
-        """PostgreSQL's own wake-ups reach the engine even when the bus is down."""
-        conn = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
-        try:
-            await conn.execute("LISTEN spreadline")
-            async for note in conn.notifies():
-                if note.payload in ("control", "config"):
-                    self._reload.set()
-        finally:
-            await conn.close()
-
-    async def _follow_desk(self) -> None:
-        while True:
-            # Not wait_for: before Python 3.12 it loses a cancellation that meets the event.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._reload.wait()
-            self._reload.clear()
-            await self._read_desk()
-
-    async def _read_desk(self) -> None:
-        now_ns = self._clock.now_ns()
-        try:
-            settings = await self._state.read_settings()
-            controls = await self._state.read_controls()
-            usage = await self._state.read_day_usage()
-        except psycopg.OperationalError as error:
-            # No intent can be recorded meanwhile either; the last controls stay in force.
-            log.warning("desk.not_read", error=str(error)[:200])
-            return
-        for changed in settings:
-            self.apply(SettingsApplied(settings=changed, at_ns=now_ns))
-        for control in controls:
-            self.apply(control.applied(now_ns))
-            log.info("control.applied", scope=control.scope, mode=control.effective_mode)
-        for row in usage:
-            self.apply(row)
-        if controls:
-            await self._show_status()
-
-    async def _trip(self, stop: RequestStop) -> None:
-        await self._raise_stop(stop.scope, stop.rule, stop.text, stop.value, stop.limit)
-
-    async def _raise_stop(self, scope: str, rule: str, text: str, value: str, limit: str) -> None:
-        log.warning("control.tripped", scope=scope, rule=rule, text=text)
-        await sync_to_async(risk.trip)(scope, rule, text=text, value=value, limit=limit)
-        self._reload.set()
-
-    async def _lift(self, resume: RequestResume) -> None:
-        try:
-            await sync_to_async(risk.lift)(
-                resume.scope, resume.rule, reason="data clean for the resume time"
-            )
-        except DomainError as error:
-            log.warning("control.not_lifted", rule=resume.rule, why=str(error))
-        self._reload.set()
 
     # ---- venues ---------------------------------------------------------------------
 
@@ -450,33 +376,3 @@ class EngineHost:
         await self._executor.failed.wait()
         assert self._executor.failure is not None
         raise self._executor.failure
-
-    # ---- tasks ----------------------------------------------------------------------
-
-    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            await work()
-            await asyncio.sleep(seconds)
-
-    def _side(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something once beside the tick path; its failure is the process's."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something for ever; its end is the process's."""
-        task = asyncio.create_task(work, name=name)
-        self._critical.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._critical.discard(task)
-        if task.cancelled() or task.exception() is None:
-            return
-        error = task.exception()
-        word = "engine.fenced" if isinstance(error, Fenced) else "engine.task_failed"
-        log.error(word, task=task.get_name(), error=repr(error))
-        self._failure = self._failure or error
-        self._stopping.set()
