@@ -26,6 +26,7 @@ from trading.rows import risk_day
 from trading.runner import DATABASE_RETRY_S, TradeRunner, VenueEvent
 
 log = logging.getLogger(__name__)
+CANCEL_AGAIN_S = 0.1
 
 
 class Executor:
@@ -300,10 +301,13 @@ class Executor:
 
     async def close(self) -> None:
         """Stop every runner where it stands."""
-        tasks = [*self._runners.values(), *self._late]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {*self._runners.values(), *self._late}
+        while tasks:
+            # Asked again and again: in this Python a cancellation that meets the end of an
+            # `asyncio.wait_for` is lost, and psycopg waits for its socket with one.
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
 
 
 def _is_known(trade: TradeRecord, event: CexFill | TxSighting) -> bool:

@@ -57,7 +57,8 @@ async def keep_reconciling(
     """
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(gap.wait(), RECONCILE_EVERY_S)
+            async with asyncio.timeout(RECONCILE_EVERY_S):
+                await gap.wait()
         gap.clear()
         try:
             await reconcile_fills(store, executor, kraken, since_ns=clock.now_ns() - LOOK_BACK_NS)

@@ -138,7 +138,9 @@ class TradeRunner:
                 if self._is_finished() and not self._inbox:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), IDLE_TURN_S)
+                    # Not `wait_for`: it loses a cancellation that comes with the wake-up.
+                    async with asyncio.timeout(IDLE_TURN_S):
+                        await self._wake.wait()
                 self._wake.clear()
         finally:
             for task in [*self._sends, *self._asking.values()]:

@@ -79,7 +79,11 @@ class EngineProcess:
         for task in self.tasks:
             task.cancel()
         await self.executor.close()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        tasks = set(self.tasks)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.01)
         await self.store.close()
 
     @property
