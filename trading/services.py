@@ -342,7 +342,7 @@ def _record(action: str, actor: str, row: AssetConfig, made: list[Change], reaso
 def _approvers(current: AssetConfig, row: AssetConfig) -> set[str]:
     """Who approved exactly this change and may still approve."""
     permitted = User.objects.with_perm(
-        "arbsite.admin", backend="django.contrib.auth.backends.ModelBackend"
+        "arbsite.admin", backend="arbsite.auth.backend.GuardedBackend"
     )
     found = Approval.objects.filter(
         subject=_subject(row), digest=_digest(changes_between(current, row)), user__in=permitted

@@ -85,8 +85,10 @@ class TokenView(APIView):
         address = str(request.META.get("REMOTE_ADDR", ""))
         throttle.refuse_when_guessing(address, credentials.username)
         user = authenticate(request, username=credentials.username, password=credentials.password)
-        if not isinstance(user, User) or not may_sign_in(user, credentials.code):
+        if isinstance(user, User) and not may_sign_in(user, credentials.code):
             throttle.count_failure(address, credentials.username)
+            user = None
+        if not isinstance(user, User):
             raise AuthenticationFailed(
                 "User name, password or code is wrong.", code="invalid_credentials"
             )

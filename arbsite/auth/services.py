@@ -159,7 +159,7 @@ def standing(session_ids: Sequence[UUID]) -> dict[UUID, Standing]:
         if is_live(session, now)
     }
     readers = set(
-        User.objects.with_perm("arbsite.read", backend="django.contrib.auth.backends.ModelBackend")
+        User.objects.with_perm("arbsite.read", backend="arbsite.auth.backend.GuardedBackend")
         .filter(id__in=live.values())
         .values_list("id", flat=True)
     )

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
-from django.test import override_settings
+from django.test import Client, override_settings
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.test import APIClient
@@ -89,6 +89,19 @@ def test_guessing_is_slowed_for_the_guesser_only() -> None:
     assert statuses == [401] * throttle.FAILURES_PER_USER + [429]
     assert sign_in(guesser, "OLGA").status_code == 429
     assert sign_in(APIClient(REMOTE_ADDR="10.0.0.2"), "olga").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_admin_pages_are_no_second_way_to_guess() -> None:
+    create_user("ada", PASSWORD, "admin")
+    door = "/admin/login/"
+    guesser = Client(REMOTE_ADDR="10.0.0.1")
+    for _ in range(throttle.FAILURES_PER_USER):
+        assert guesser.post(door, {"username": "ada", "password": "guess"}).status_code == 200
+    right = {"username": "ada", "password": PASSWORD}
+    assert guesser.post(door, right).status_code == 200
+    assert sign_in(APIClient(REMOTE_ADDR="10.0.0.1"), "ada").status_code == 429
+    assert Client(REMOTE_ADDR="10.0.0.2").post(door, right).status_code == 302
 
 
 @pytest.mark.django_db
