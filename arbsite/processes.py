@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from django.conf import settings
+
 from arbsite.embedded import Service
 from arbsite.home import REPOSITORY, Home
 
@@ -162,7 +164,8 @@ def _console_programs(plan: Plan) -> list[Program]:
             "daphne",
             "--bind=127.0.0.1",
             f"--port={ports['web']}",
-            "--proxy-headers",
+            # Only a proxy in front makes the forwarded address worth believing.
+            *(["--proxy-headers"] if settings.IS_HTTPS else []),
             "--no-server-name",
             "--verbosity=0",
             "arbsite.asgi:application",
