@@ -17,9 +17,9 @@ from arbsite.home import REPOSITORY, Home
 from reports.tests.system.desk import Desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """The started product; stopped, checked and removed at the end of the run."""
+    """The started product; stopped, checked and removed when the last system test is done."""
     if not (REPOSITORY / "frontend" / "dist" / "index.html").is_file():
         pytest.fail("the console is not built; run `make console` first", pytrace=False)
     # A short path of our own: pytest's folders are closed to the account that PostgreSQL
