@@ -19,6 +19,7 @@ from trading.intent import (
     PnlTerms,
     WindowRow,
 )
+from trading.records import AttemptRecord
 
 NOW_NS = 1_700_000_000_000_000_000
 MARKS = {name: Decimal(usd) for name, usd in {"SOL": 150, "USD": 1, "USDC": 1, "USDT": 1}.items()}
@@ -111,6 +112,38 @@ def make_intent(
         "order_deadline_ms": 1000,
     }
     return Intent(**fields | changes)
+
+
+def planned(intent: Intent) -> list[AttemptRecord]:
+    """Both first attempts of a concurrent trade, as the executor plans them."""
+    cex = AttemptRecord(
+        id=keys.leg_id(intent.intent_key, "cex", 1),
+        leg="cex",
+        seq=1,
+        venue="kraken",
+        side="sell",
+        qty=Decimal(1),
+        state="sending",
+        limit_price=Decimal("151.50"),
+        cl_ord_id=str(keys.leg_id(intent.intent_key, "cex", 1)),
+        deadline_ns=intent.decided_ns + 10**9,
+        sent_ns=intent.decided_ns,
+    )
+    dex = AttemptRecord(
+        id=keys.leg_id(intent.intent_key, "dex", 1),
+        leg="dex",
+        seq=1,
+        venue="solana",
+        side="buy",
+        qty=Decimal(1),
+        state="sending",
+        signature=f"signature of {intent.intent_key}",
+        raw_tx=b"\x01\x02\xff",
+        last_valid_height=280_000_150,
+        threshold_raw=150_400_000,
+        sent_ns=intent.decided_ns,
+    )
+    return [cex, dex]
 
 
 def make_window(window_id: UUID, version: int = 1, **changes: Any) -> WindowRow:

@@ -84,6 +84,10 @@ class PatientLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._patient.now_s
 
+    def call_later(self, delay: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        # Real time always moves on; a nap lost in the clock's rounding would repeat for ever.
+        return super().call_later(max(delay, 1e-6) if delay else delay, *args, **options)
+
 
 def run_patient(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end on a fresh patient loop."""

@@ -11,48 +11,16 @@ import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 
-from arbsite import keys
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown
 from risk import services as risk
 from risk.models import Control, RiskDay
 from trading.models import AssetConfig, Attempt, Opportunity, Outbox, Trade
-from trading.records import AttemptRecord, DayRelease, TradeRecord
+from trading.records import DayRelease, TradeRecord
 from trading.rows import risk_day
 from trading.store import TradeStore
-from trading.tests.intents import make_intent, make_settings
+from trading.tests.intents import make_intent, make_settings, planned
 
 LIVE = make_settings()
-
-
-def planned(intent, **changes: Any) -> list[AttemptRecord]:
-    cex = AttemptRecord(
-        id=keys.leg_id(intent.intent_key, "cex", 1),
-        leg="cex",
-        seq=1,
-        venue="kraken",
-        side="sell",
-        qty=Decimal(1),
-        state="sending",
-        limit_price=Decimal("151.50"),
-        cl_ord_id=str(keys.leg_id(intent.intent_key, "cex", 1)),
-        deadline_ns=intent.decided_ns + 10**9,
-        sent_ns=intent.decided_ns,
-    )
-    dex = AttemptRecord(
-        id=keys.leg_id(intent.intent_key, "dex", 1),
-        leg="dex",
-        seq=1,
-        venue="solana",
-        side="buy",
-        qty=Decimal(1),
-        state="sending",
-        signature=f"signature of {intent.intent_key}",
-        raw_tx=b"\x01\x02\xff",
-        last_valid_height=280_000_150,
-        threshold_raw=150_400_000,
-        sent_ns=intent.decided_ns,
-    )
-    return [cex, dex]
 
 
 async def record(store: TradeStore, intent, settings=LIVE, trade_id: UUID | None = None) -> str:

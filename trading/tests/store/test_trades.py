@@ -20,8 +20,7 @@ from trading.models import Fill, LedgerEntry, Outbox, Trade
 from trading.records import AttemptRecord, DayRelease, FillRecord, LedgerLine, TradeRecord
 from trading.rows import risk_day
 from trading.store import TradeStore
-from trading.tests.intents import NOW_NS, make_intent, make_settings, make_window
-from trading.tests.store.test_record_intent import planned
+from trading.tests.intents import NOW_NS, make_intent, make_settings, make_window, planned
 
 
 async def opened_trade(store: TradeStore, number: int = 0) -> TradeRecord:

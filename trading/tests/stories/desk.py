@@ -220,8 +220,10 @@ class Scene:
         )
         live = "state NOT IN ('done', 'dead', 'stale') OR NOT is_booked"
         assert await self.rows(f"SELECT * FROM trading_attempt WHERE {live}") == []
-        parked = "SELECT coalesce(sum(notional_usd), 0) AS usd FROM trading_trade" \
-            " WHERE state <> 'closed'"  # fmt: skip
+        parked = (
+            "SELECT coalesce(sum(notional_usd), 0) AS usd FROM trading_trade"
+            " WHERE state <> 'closed'"
+        )
         days = "SELECT coalesce(sum(notional_reserved), 0) AS usd FROM risk_riskday"
         assert await self.rows(parked) == await self.rows(days)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from itertools import pairwise
 
 from trading.intent import TradeProgressed
 from trading.tests.stories.desk import Scene, story
@@ -109,7 +110,7 @@ async def test_progress_is_told_for_the_projection(scene: Scene) -> None:
     states = [(event.cex_state, event.dex_state) for event in told]
     assert states[0] == ("planned", "sending")
     assert ("sending", "acked") in states
-    assert all(b.landed_slot for a, b in zip(told, told[1:], strict=False) if a.landed_slot)
+    assert all(b.landed_slot for a, b in pairwise(told) if a.landed_slot)
 
 
 @story

@@ -49,9 +49,10 @@ class Mortal(TradeStore):
 
 
 async def trade_and_die(scene: Scene, order: LegOrder, acts: int, *, after: bool) -> bool:
-    """Whether the engine lived to its `acts`-th durable act; the next one finishes."""
-    scene.venues.quote()
+    """Finish what the last engine left, trade, and tell whether we lived to the n-th act."""
     engine = await scene.engine(Mortal)
+    await engine.until_idle()
+    scene.venues.quote()
     store = engine.store
     assert isinstance(store, Mortal)
     store.deaths, store.acts_left, store.dies_after_commit = asyncio.Event(), acts, after
@@ -64,9 +65,6 @@ async def trade_and_die(scene: Scene, order: LegOrder, acts: int, *, after: bool
         task.cancel()
     await engine.kill()
     await asyncio.gather(executing, idle, dying, return_exceptions=True)
-    heir = await scene.engine()
-    await heir.until_idle()
-    await heir.kill()
     return has_died
 
 
@@ -87,6 +85,8 @@ def test_killed_before_and_after_every_commit(desk_url: str, order: LegOrder) ->
             if not any(fates):
                 break
         assert died >= 8
+        heir = await scene.engine()
+        await heir.until_idle()
         trades = await scene.rows("SELECT state, residual_base FROM trading_trade")
         assert {row["state"] for row in trades} == {"closed"}
         assert {row["residual_base"] for row in trades} == {0}
@@ -200,5 +200,6 @@ def test_many_trades_many_faults_many_deaths(desk_url: str, seed: int) -> None:
         # Longer than any proof, and than a reconciliation.
         await asyncio.sleep(100.0)
         await engine.until_idle()
+        assert len(await scene.rows("SELECT id FROM trading_trade")) >= 3
 
     run_patient(tell(desk_url, body))

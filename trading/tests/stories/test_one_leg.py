@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from itertools import pairwise
 
 from trading.ports import Protocolled
 from trading.tests.stories.desk import Scene, replace, story
@@ -108,7 +109,7 @@ async def test_hedges_run_out_so_an_operator_is_called(scene: Scene) -> None:
     assert [states[f"hedge#{n}"] for n in (1, 2, 3)] == ["done"] * 3
     sent = await scene.rows("SELECT sent_ns FROM trading_attempt WHERE leg = 'hedge' ORDER BY seq")
     times = [row["sent_ns"] for row in sent]
-    assert all(b - a >= 500_000_000 for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a >= 500_000_000 for a, b in pairwise(times))
 
 
 @story
