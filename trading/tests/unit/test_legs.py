@@ -173,7 +173,7 @@ def test_a_closed_trade_reopens_only_by_a_late_fill() -> None:
         (-50_000_000, 1, 1, "hedge", "buy"),
         (-50_000_000, 0, 1, "operator", "buy"),
         (50_000_000, 3, 121, "operator", "sell"),
-        (50 * 10**8, 3, 1, "operator", "sell"),
+        (51 * 10**8, 3, 1, "operator", "sell"),
     ],
 )
 def test_residuals(residual: int, attempts: int, naked_s: float, action: str, side: str) -> None:
