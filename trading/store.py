@@ -47,7 +47,8 @@ class TradeStore:
             max_size=6,
             open=False,
             timeout=CONNECTION_WAIT_S,
-            kwargs={"row_factory": dict_row},
+            # One round trip for the one statement of an intent; commits say `transaction`.
+            kwargs={"row_factory": dict_row, "autocommit": True},
         )
         self._shard = shard
         self._clock = clock

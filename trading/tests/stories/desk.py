@@ -181,12 +181,12 @@ class Scene:
             "dex_threshold_raw": threshold,
             "tick_array_starts": arrays_for_swap(pool, a_to_b),
             "notional_usd": Decimal(sol) * 150,
+            "decided_ns": venues.clock.now_ns(),
         }
         return make_intent(
             self._intents,
             order=order,
             spec=spec,
-            decided_ns=venues.clock.now_ns(),
             **fields | changes,
         )
 
