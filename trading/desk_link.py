@@ -59,8 +59,10 @@ class DeskLink:
     async def follow(self) -> None:
         """Read when woken and each second."""
         while True:
+            # Not wait_for: before Python 3.12 it loses a cancellation that meets the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reload.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._reload.wait()
             self._reload.clear()
             await self.read()
 

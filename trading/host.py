@@ -249,6 +249,9 @@ class EngineHost:
         if not self._deciding:
             return
         self._tasks.start(self._executor.execute(intent), "execute")
+        # On record with its intent, not up to a second later: whatever kills the engine,
+        # the next one must find this window fired at.
+        self._tasks.start(self._write_windows(), "window")
 
     def _note(self, note: NoteWindow) -> None:
         self._notes.append(note)
