@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from decimal import Decimal
 
 import psycopg
 
-from arbsite import keys
 from arbsite.clock import uuid7
 from arbsite.errors import NotSent, OutcomeUnknown
-from feeds.venues.base import CexFill, DexSwap, TxSighting
+from feeds.venues.base import CexFill, TxSighting
+from trading import attempts
 from trading.booking import TradeRecords
 from trading.intent import Intent, IntentRefused
 from trading.ports import Desk
@@ -54,7 +53,7 @@ class Executor:
             await self._store_only(intent)
             return
         try:
-            attempts = self._plan(intent)
+            planned = self._plan(intent)
         except NotSent as error:
             self._refuse(intent, str(error))
             return
@@ -64,11 +63,11 @@ class Executor:
             state="open",
             version=1,
             risk_day=risk_day(intent),
-            attempts=attempts,
+            attempts=planned,
         )
         try:
             verdict = await self._desk.store.record_intent(
-                intent, settings, trade_id=trade.id, attempts=attempts
+                intent, settings, trade_id=trade.id, attempts=planned
             )
         except NotSent as error:
             self._refuse(intent, str(error))
@@ -127,56 +126,11 @@ class Executor:
             raise NotSent("Solana has no fresh blockhash")
         order = intent.verdict.order
         return [
-            self._cex_attempt(intent, now_ns, is_first=order != "dex_first"),
-            self._dex_attempt(intent, now_ns, is_first=order != "cex_first"),
+            attempts.first_cex(intent, now_ns=now_ns, is_first=order != "dex_first"),
+            attempts.first_dex(
+                intent, self._desk.solana, now_ns=now_ns, is_first=order != "cex_first"
+            ),
         ]
-
-    def _cex_attempt(self, intent: Intent, now_ns: int, *, is_first: bool) -> AttemptRecord:
-        spec = intent.spec
-        attempt_id = keys.leg_id(intent.intent_key, "cex", 1)
-        return AttemptRecord(
-            id=attempt_id,
-            leg="cex",
-            seq=1,
-            venue="kraken",
-            side=intent.cex_side,
-            qty=Decimal(intent.qty_lots).scaleb(-spec.qty_precision),
-            state="sending" if is_first else "planned",
-            limit_price=Decimal(intent.cex_limit_ticks).scaleb(-spec.price_precision),
-            cl_ord_id=str(attempt_id),
-            deadline_ns=now_ns + intent.order_deadline_ms * 1_000_000 if is_first else None,
-            sent_ns=now_ns if is_first else None,
-        )
-
-    def _dex_attempt(self, intent: Intent, now_ns: int, *, is_first: bool) -> AttemptRecord:
-        spec = intent.spec
-        signed = self._desk.solana.sign(
-            DexSwap(
-                pool=spec.pool,
-                pool_kind=spec.pool_kind,
-                a_to_b=intent.dex_a_to_b,
-                exact_in=intent.dex_exact_in,
-                amount_raw=intent.base_raw,
-                threshold_raw=intent.dex_threshold_raw,
-                tick_array_starts=intent.tick_array_starts,
-                cu_price_micro_lamports=intent.cu_price_micro_lamports,
-                tip_lamports=intent.tip_lamports,
-            )
-        )
-        return AttemptRecord(
-            id=keys.leg_id(intent.intent_key, "dex", 1),
-            leg="dex",
-            seq=1,
-            venue="solana",
-            side="buy" if intent.cex_side == "sell" else "sell",
-            qty=Decimal(intent.base_raw).scaleb(-spec.base_decimals),
-            state="sending" if is_first else "planned",
-            signature=signed.signature,
-            raw_tx=signed.raw,
-            last_valid_height=signed.last_valid_height,
-            threshold_raw=intent.dex_threshold_raw,
-            sent_ns=now_ns if is_first else None,
-        )
 
     # ---- unfinished trades ----------------------------------------------------------
 
@@ -279,8 +233,8 @@ class Executor:
     @property
     def live_order_ids(self) -> set[str]:
         """Kraken order ids of running trades, also those not yet durable."""
-        attempts = [attempt for trade in self.open_trades for attempt in trade.attempts]
-        return {attempt.order_id for attempt in attempts if attempt.order_id}
+        running = [attempt for trade in self.open_trades for attempt in trade.attempts]
+        return {attempt.order_id for attempt in running if attempt.order_id}
 
     @property
     def is_resolving(self) -> bool:
@@ -288,8 +242,8 @@ class Executor:
 
         An order of nobody may be that one: too early to call it a stray.
         """
-        attempts = [attempt for trade in self.open_trades for attempt in trade.attempts]
-        return any(a.venue == "kraken" and a.is_live and not a.order_id for a in attempts)
+        running = [attempt for trade in self.open_trades for attempt in trade.attempts]
+        return any(a.venue == "kraken" and a.is_live and not a.order_id for a in running)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for trades to settle before a stop; what is left is recovery's work."""

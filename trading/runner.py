@@ -14,18 +14,16 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import psycopg
 
-from arbsite import keys
 from arbsite.errors import NotSent
-from feeds.venues.base import CexFill, CexOrderState, DexEvent, DexSwap, TxSighting
-from trading import booking
+from feeds.venues.base import CexFill, CexOrderState, DexEvent, Side, TxSighting
+from trading import attempts, booking
 from trading.cex_leg import CexLeg
 from trading.dex_leg import DexLeg
-from trading.intent import TradeClosed, TradeProgressed
 from trading.legs import (
     AttemptEvent,
     TradeEvent,
@@ -35,6 +33,7 @@ from trading.legs import (
 )
 from trading.ports import Desk, HedgeMarket
 from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
+from trading.telling import Telling
 
 log = logging.getLogger(__name__)
 VenueEvent = CexFill | CexOrderState | DexEvent
@@ -59,9 +58,8 @@ class TradeRunner:
         self._cex: dict[object, CexLeg] = {}
         self._dex: dict[object, DexLeg] = {}
         self._saved = self._picture()
-        self._has_told_settled = trade.is_settled
+        self._telling = Telling(trade, desk.emit)
         self._settled_residual = trade.residual_base
-        self._told: tuple[str, str, int | None] = ("", "", None)
         for attempt in trade.attempts:
             self._adopt(attempt)
 
@@ -256,52 +254,18 @@ class TradeRunner:
             return
         self._drop(attempt, "abandoned", f"the Kraken leg filled {first.filled_base}")
         if first.filled_base:
-            self._resign_for(attempt, first.filled_base)
+            self._shrink(attempt, first.filled_base)
             await self._commit_and_send(self.trade.attempts[-1])
 
-    def _resign_for(self, planned: AttemptRecord, base: Decimal) -> None:
-        """A partly filled first leg: a new transaction for exactly what was filled.
-
-        The threshold shrinks in proportion, rounded against us by at most one unit.
-        """
-        intent = self.trade.intent
-        spec = intent.spec
-        amount_raw = int(base.scaleb(spec.base_decimals))
-        assert planned.threshold_raw is not None
-        scaled = planned.threshold_raw * amount_raw
-        threshold = (
-            -(-scaled // intent.base_raw) if intent.dex_exact_in else scaled // intent.base_raw
-        )
+    def _shrink(self, planned: AttemptRecord, base: Decimal) -> None:
+        """Plan a swap of exactly what the partly filled first leg left to be swapped."""
         try:
-            signed = self._desk.solana.sign(
-                DexSwap(
-                    pool=spec.pool,
-                    pool_kind=spec.pool_kind,
-                    a_to_b=intent.dex_a_to_b,
-                    exact_in=intent.dex_exact_in,
-                    amount_raw=amount_raw,
-                    threshold_raw=threshold,
-                    tick_array_starts=intent.tick_array_starts,
-                    cu_price_micro_lamports=intent.cu_price_micro_lamports,
-                    tip_lamports=intent.tip_lamports,
-                )
+            attempt = attempts.smaller_dex(
+                self.trade.intent, self._desk.solana, seq=planned.seq + 1, base=base
             )
         except NotSent as error:
             self.trade.reason = f"second leg not signed: {error}"
             return
-        attempt = AttemptRecord(
-            id=keys.leg_id(intent.intent_key, "dex", planned.seq + 1),
-            leg="dex",
-            seq=planned.seq + 1,
-            venue="solana",
-            side=planned.side,
-            qty=base,
-            state="planned",
-            signature=signed.signature,
-            raw_tx=signed.raw,
-            last_valid_height=signed.last_valid_height,
-            threshold_raw=threshold,
-        )
         self.trade.attempts.append(attempt)
         self._adopt(attempt)
 
@@ -381,33 +345,19 @@ class TradeRunner:
                 return False
         return True
 
-    async def _hedge(self, side: str, lots: int, market: HedgeMarket, used: int) -> None:
-        trade = self.trade
-        intent, spec = trade.intent, trade.intent.spec
-        slip_bps = self._desk.protocol.hedge_slip_bps
-        if side == "sell":
-            ticks = market.bid_ticks * (10_000 - slip_bps) // 10_000
-        else:
-            ticks = -(-market.ask_ticks * (10_000 + slip_bps) // 10_000)
-        ticks -= ticks % spec.price_increment_ticks
-        if trade.state == "open":
+    async def _hedge(self, side: Side, lots: int, market: HedgeMarket, used: int) -> None:
+        if self.trade.state == "open":
             self._move("residual_found")
-        hedge_id = keys.leg_id(intent.intent_key, "hedge", used + 1)
-        now_ns = self._desk.clock.now_ns()
-        attempt = AttemptRecord(
-            id=hedge_id,
-            leg="hedge",
+        attempt = attempts.hedge(
+            self.trade.intent,
+            market,
             seq=used + 1,
-            venue="kraken",
             side=side,
-            qty=Decimal(lots).scaleb(-spec.qty_precision),
-            state="sending",
-            limit_price=Decimal(ticks).scaleb(-spec.price_precision),
-            cl_ord_id=str(hedge_id),
-            deadline_ns=self._deadline_ns(),
-            sent_ns=now_ns,
+            lots=lots,
+            slip_bps=self._desk.protocol.hedge_slip_bps,
+            now_ns=self._desk.clock.now_ns(),
         )
-        trade.attempts.append(attempt)
+        self.trade.attempts.append(attempt)
         self._adopt(attempt)
         self._hedge_from_ns = 0
         await self._save()
@@ -530,59 +480,8 @@ class TradeRunner:
         )
 
     def _tell_engine(self) -> None:
-        """Report progress each time something moved, and the end once."""
-        trade, now_ns = self.trade, self._desk.clock.now_ns()
-        cex, dex = trade.latest("cex"), trade.latest("dex")
-        landed_slot = self._dex_leg().landed_slot if dex else None
-        if trade.is_settled or trade.state == "operator":
-            if self._has_told_settled:
-                return
-            self._has_told_settled = True
-            wanted = cex.qty if cex else Decimal(0)
-            self._desk.emit(
-                TradeClosed(
-                    intent_key=trade.intent.intent_key,
-                    asset=trade.intent.asset,
-                    outcome=self._told_outcome(),
-                    realised_usd=booking.observed_usd(trade),
-                    dex_landed=self._has_landed(dex),
-                    cex_filled_ratio=(
-                        float(cex.filled_base / wanted) if cex and cex.sent_ns and wanted else None
-                    ),
-                    cex_fill_ns=cex.filled_ns if cex else None,
-                    landed_slot=landed_slot,
-                    at_ns=now_ns,
-                )
-            )
-            return
-        told = (cex.state if cex else "", dex.state if dex else "", landed_slot)
-        if told != self._told:
-            self._told = told
-            self._desk.emit(
-                TradeProgressed(
-                    intent_key=trade.intent.intent_key,
-                    asset=trade.intent.asset,
-                    cex_state=told[0],
-                    dex_state=told[1],
-                    cex_fill_ns=cex.filled_ns if cex else None,
-                    landed_slot=landed_slot,
-                    at_ns=now_ns,
-                )
-            )
-
-    def _told_outcome(self) -> Literal["both", "partial", "missed", "hedged", "operator", "stale"]:
-        if self.trade.state == "operator":
-            return "operator"
-        if all(attempt.state == "stale" for attempt in self.trade.attempts):
-            return "stale"
-        return self.trade.outcome  # type: ignore[return-value]
-
-    @staticmethod
-    def _has_landed(dex: AttemptRecord | None) -> bool | None:
-        """Whether a sent swap succeeded; None when it was never sent."""
-        if dex is None or dex.sent_ns is None:
-            return None
-        return bool(dex.filled_base)
+        landed_slot = self._dex_leg().landed_slot if self.trade.latest("dex") else None
+        self._telling.tell(landed_slot=landed_slot, now_ns=self._desk.clock.now_ns())
 
     def _move(self, event: TradeEvent) -> None:
         before = self.trade.state
