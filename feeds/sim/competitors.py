@@ -14,13 +14,13 @@ from feeds.market import cpmm
 from feeds.market.curve import fee_fraction
 from feeds.market.pools import Pool, QuoteRefused, Swap, Whirlpool
 from feeds.market.ticks import MAX_SQRT_PRICE, MIN_SQRT_PRICE
-from feeds.sim.kraken_records import Side
+from feeds.sim.kraken.records import Side
 from feeds.sim.scenarios import CompetitorParams, FlowParams, ProviderParams
 from feeds.sim.schedule import Stream
 from feeds.sim.seeding import SimMarket, sqrt_price_of
-from feeds.sim.solana_accounts import Bank, Ledger
-from feeds.sim.solana_blocks import Bid
-from feeds.sim.solana_market import (
+from feeds.sim.solana.accounts import Bank, Ledger
+from feeds.sim.solana.blocks import Bid
+from feeds.sim.solana.market import (
     Position,
     band,
     change_liquidity,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from feeds.sim.kraken_records import Level, PairSpec, Side
+from feeds.sim.kraken.records import Level, PairSpec, Side
 from feeds.sim.scenarios import MakerParams
 from feeds.sim.schedule import Stream
 

@@ -17,22 +17,22 @@ from arbsite.clock import Clock, seeded_random
 from feeds.sim import seeding
 from feeds.sim.competitors import Competitor, NoiseFlow, Providers, opening_positions
 from feeds.sim.faults import FaultBoard
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_latency import Latency
-from feeds.sim.kraken_records import AccountSpec, ExchangeEvent, PairSpec, Printed, Side, opposite
-from feeds.sim.kraken_server import KrakenServer
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.latency import Latency
+from feeds.sim.kraken.records import AccountSpec, ExchangeEvent, PairSpec, Printed, Side, opposite
+from feeds.sim.kraken.server import KrakenServer
 from feeds.sim.makers import LadderMaker
 from feeds.sim.reference import AssetPrice, StablePrice
 from feeds.sim.scenarios import MakerParams, Scenario, StableParams
 from feeds.sim.schedule import Schedule, Stream
 from feeds.sim.seeding import SimMarket
-from feeds.sim.solana_accounts import State
-from feeds.sim.solana_blocks import Bid
-from feeds.sim.solana_chain import SolanaChain
-from feeds.sim.solana_landing import LandingSettings
-from feeds.sim.solana_market import Position, opening_accounts
-from feeds.sim.solana_server import RPC_LATENCY, SolanaServer
-from feeds.sim.solana_view import NodeView
+from feeds.sim.solana.accounts import State
+from feeds.sim.solana.blocks import Bid
+from feeds.sim.solana.chain import SolanaChain
+from feeds.sim.solana.landing import LandingSettings
+from feeds.sim.solana.market import Position, opening_accounts
+from feeds.sim.solana.server import RPC_LATENCY, SolanaServer
+from feeds.sim.solana.view import NodeView
 from feeds.sim.truth import TruthStore
 
 REFERENCE_STEP_NS = 100_000_000

@@ -19,17 +19,17 @@ from feeds.sim import seeding
 from feeds.sim.competitors import opening_positions
 from feeds.sim.faults import FaultBoard
 from feeds.sim.hosting import PipeTransport
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_latency import Latency
-from feeds.sim.kraken_records import AccountSpec, PairSpec
-from feeds.sim.kraken_server import KrakenServer
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.latency import Latency
+from feeds.sim.kraken.records import AccountSpec, PairSpec
+from feeds.sim.kraken.server import KrakenServer
 from feeds.sim.scenarios import scenario_of
 from feeds.sim.schedule import Schedule
-from feeds.sim.solana_chain import SolanaChain
-from feeds.sim.solana_landing import LandingSettings
-from feeds.sim.solana_market import opening_accounts
-from feeds.sim.solana_server import SolanaServer
-from feeds.sim.solana_view import NodeView
+from feeds.sim.solana.chain import SolanaChain
+from feeds.sim.solana.landing import LandingSettings
+from feeds.sim.solana.market import opening_accounts
+from feeds.sim.solana.server import SolanaServer
+from feeds.sim.solana.view import NodeView
 from feeds.sim.truth import TruthStore
 from feeds.venues.base import CexEvent, DexEvent
 from feeds.venues.kraken.auth import Credentials

@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from arbsite.errors import NotSent
-from feeds.sim.kraken_records import OrderRequest
+from feeds.sim.kraken.records import OrderRequest
 from trading.tests.stories.desk import Scene, story
 
 

@@ -16,10 +16,10 @@ from urllib.parse import urlencode
 from arbsite.clock import LoopClock, at_from_ns, seeded_random
 from feeds.sim.faults import FaultBoard
 from feeds.sim.hosting import PipeTransport
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_latency import NO_LATENCY, Latency
-from feeds.sim.kraken_records import AccountSpec, OrderRequest, PairSpec
-from feeds.sim.kraken_server import KrakenServer
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.latency import NO_LATENCY, Latency
+from feeds.sim.kraken.records import AccountSpec, OrderRequest, PairSpec
+from feeds.sim.kraken.server import KrakenServer
 from feeds.sim.truth import TruthStore
 from feeds.sim.virtual_loop import run_virtual
 from feeds.venues.transport import HttpReply, WsConnection

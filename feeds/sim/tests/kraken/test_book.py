@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.market.book import Book
-from feeds.sim.kraken_ladder import DepthWindow
-from feeds.sim.kraken_records import PairSpec
+from feeds.sim.kraken.ladder import DepthWindow
+from feeds.sim.kraken.records import PairSpec
 from feeds.sim.tests.kraken.rig import GST, SOL, YEN, NaiveBook, Venue, on_virtual_time
 from feeds.sim.virtual_loop import run_virtual
 

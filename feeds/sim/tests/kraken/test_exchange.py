@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from arbsite.clock import ManualClock
-from feeds.sim.kraken_records import (
+from feeds.sim.kraken.records import (
     BalancesMoved,
     ExchangeEvent,
     Executed,

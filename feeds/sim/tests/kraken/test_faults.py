@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from feeds.sim.faults import KRAKEN_KNOBS, FaultBoard, FaultControl, FaultRefused
-from feeds.sim.kraken_latency import Latency
+from feeds.sim.kraken.latency import Latency
 from feeds.sim.tests.kraken.rig import KEY, LOT, SOL, Client, NaiveBook, Venue, on_virtual_time
 
 

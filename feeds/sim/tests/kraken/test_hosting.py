@@ -16,7 +16,7 @@ from arbsite.clock import SystemClock
 from arbsite.errors import NotSent
 from feeds.sim.faults import FaultControl
 from feeds.sim.hosting import Host, PipeTransport, serve
-from feeds.sim.kraken_latency import Latency
+from feeds.sim.kraken.latency import Latency
 from feeds.sim.tests.kraken.rig import SOL, NaiveBook, Venue, on_virtual_time, signed
 from feeds.sim.virtual_loop import Stuck, run_virtual
 

@@ -22,9 +22,9 @@ from feeds.sim.faults import FaultBoard
 from feeds.sim.scenarios import scenario_of
 from feeds.sim.schedule import Schedule
 from feeds.sim.seeding import SimMarket
-from feeds.sim.solana_chain import SolanaChain
-from feeds.sim.solana_landing import LandingSettings
-from feeds.sim.solana_market import opening_accounts
+from feeds.sim.solana.chain import SolanaChain
+from feeds.sim.solana.landing import LandingSettings
+from feeds.sim.solana.market import opening_accounts
 from feeds.sim.truth import TruthStore
 from feeds.venues.solana import programs
 

@@ -9,8 +9,8 @@ from solders.keypair import Keypair
 
 from feeds.market.clmm import arrays_for_swap
 from feeds.sim import seeding
-from feeds.sim.solana_landing import LandingSettings
-from feeds.sim.solana_transactions import BadSignature, BadTransaction, parse
+from feeds.sim.solana.landing import LandingSettings
+from feeds.sim.solana.transactions import BadSignature, BadTransaction, parse
 from feeds.sim.tests.solana.chain_bench import OWNER, START_NS, Bench, signed, signed_swap
 from feeds.sim.truth import TruthStore
 

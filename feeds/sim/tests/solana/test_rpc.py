@@ -14,9 +14,9 @@ from arbsite.clock import seeded_random
 from feeds.market.clmm import arrays_for_swap
 from feeds.sim import seeding
 from feeds.sim.hosting import PipeTransport, serve
-from feeds.sim.kraken_latency import NO_LATENCY
-from feeds.sim.solana_server import SolanaServer
-from feeds.sim.solana_view import NodeView
+from feeds.sim.kraken.latency import NO_LATENCY
+from feeds.sim.solana.server import SolanaServer
+from feeds.sim.solana.view import NodeView
 from feeds.sim.tests.solana.chain_bench import OWNER, Bench, signed_swap
 from feeds.venues.solana import layouts
 from feeds.venues.solana.accounts import RawAccount

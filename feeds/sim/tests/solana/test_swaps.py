@@ -11,7 +11,7 @@ from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import Swap, Whirlpool
 from feeds.market.quote import quote
 from feeds.sim import seeding
-from feeds.sim.solana_accounts import Wallet
+from feeds.sim.solana.accounts import Wallet
 from feeds.sim.tests.solana.chain_bench import OWNER, Bench, signed, signed_swap, swap_instruction
 from feeds.venues.solana import layouts, programs
 

@@ -18,7 +18,7 @@ from feeds.sim import seeding
 from feeds.sim.control import routes
 from feeds.sim.hosting import PipeTransport
 from feeds.sim.scenarios import scenario_of
-from feeds.sim.solana_accounts import Bank, Ledger
+from feeds.sim.solana.accounts import Bank, Ledger
 from feeds.sim.truth import TruthStore
 from feeds.sim.virtual_loop import run_virtual
 from feeds.sim.world import World

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from arbsite.clock import at_from_ns
-from feeds.sim.kraken_ladder import DepthWindow
-from feeds.sim.kraken_records import (
+from feeds.sim.kraken.ladder import DepthWindow
+from feeds.sim.kraken.records import (
     BalancesMoved,
     Executed,
     Level,

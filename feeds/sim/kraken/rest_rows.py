@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from feeds.sim.kraken_records import Order, PairSpec, Trade, altname, rest_asset_id
+from feeds.sim.kraken.records import Order, PairSpec, Trade, altname, rest_asset_id
 
 
 def wsname(spec: PairSpec) -> str:

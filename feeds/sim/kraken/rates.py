@@ -6,7 +6,7 @@ Counters decay linearly. They live in memory: a restart of the venue forgives th
 from __future__ import annotations
 
 from arbsite.clock import Clock
-from feeds.sim.kraken_records import OrderRefused, RateTier
+from feeds.sim.kraken.records import OrderRefused, RateTier
 
 # A cancel costs more the younger its order is: (age below seconds, cost).
 _CANCEL_COSTS = ((5, 8.0), (10, 6.0), (15, 5.0), (45, 4.0), (90, 2.0), (300, 1.0))

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from arbsite.units import text_from_int
 from feeds.sim import seeding
-from feeds.sim.solana_accounts import Ledger
-from feeds.sim.solana_runtime import Meta
-from feeds.sim.solana_transactions import parse
+from feeds.sim.solana.accounts import Ledger
+from feeds.sim.solana.runtime import Meta
+from feeds.sim.solana.transactions import parse
 from feeds.sim.truth import LedgerEntry, TruthStore
 
 _SOL_DECIMALS = 9

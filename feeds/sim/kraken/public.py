@@ -13,13 +13,13 @@ from decimal import Decimal
 
 import msgspec
 
-from feeds.sim import kraken_frames as frames
 from feeds.sim.faults import FaultValue
 from feeds.sim.hosting import ServerConn
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_ladder import DepthWindow, WindowDiff
-from feeds.sim.kraken_records import BookChanged, Level, PairChanged, PairSpec, Printed
-from feeds.sim.kraken_session import Request, RequestRefused, Session, Surroundings
+from feeds.sim.kraken import frames
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.ladder import DepthWindow, WindowDiff
+from feeds.sim.kraken.records import BookChanged, Level, PairChanged, PairSpec, Printed
+from feeds.sim.kraken.session import Request, RequestRefused, Session, Surroundings
 
 BOOK_SHAPES = ("normal", "crossed", "one_sided", "thin")
 DEPTHS = (10, 25, 100, 500, 1000)

@@ -13,10 +13,10 @@ import msgspec
 from arbsite.units import text_from_int
 from feeds.sim import seeding
 from feeds.sim.faults import FaultBoard, RandomSource
-from feeds.sim.solana_accounts import Token
-from feeds.sim.solana_blocks import BLOCKHASH_BLOCKS, STATUS_CACHE_SLOTS
-from feeds.sim.solana_chain import SolanaChain
-from feeds.sim.solana_params import (
+from feeds.sim.solana.accounts import Token
+from feeds.sim.solana.blocks import BLOCKHASH_BLOCKS, STATUS_CACHE_SLOTS
+from feeds.sim.solana.chain import SolanaChain
+from feeds.sim.solana.params import (
     Config,
     RpcError,
     address_param,
@@ -27,10 +27,10 @@ from feeds.sim.solana_params import (
     slice_of,
     wire_bytes,
 )
-from feeds.sim.solana_runtime import Meta, NotChargeable
-from feeds.sim.solana_shapes import meta_json, transaction_json
-from feeds.sim.solana_transactions import BadSignature, BadTransaction, Transaction, parse
-from feeds.sim.solana_view import Commitment, NodeView, account_json
+from feeds.sim.solana.runtime import Meta, NotChargeable
+from feeds.sim.solana.shapes import meta_json, transaction_json
+from feeds.sim.solana.transactions import BadSignature, BadTransaction, Transaction, parse
+from feeds.sim.solana.view import Commitment, NodeView, account_json
 
 API_VERSION = "3.0.10"
 _MAX_ACCOUNTS = 100

@@ -18,8 +18,8 @@ from solders.hash import Hash
 from feeds.sim import seeding
 from feeds.sim.faults import FaultBoard, FaultValue
 from feeds.sim.schedule import Schedule, Stream
-from feeds.sim.solana_accounts import Bank, Ledger, State
-from feeds.sim.solana_blocks import (
+from feeds.sim.solana.accounts import Bank, Ledger, State
+from feeds.sim.solana.blocks import (
     BLOCKHASH_BLOCKS,
     SOLANA_KNOBS,
     SOLANA_SHOTS,
@@ -31,10 +31,10 @@ from feeds.sim.solana_blocks import (
     TxRecord,
     Undo,
 )
-from feeds.sim.solana_landing import Landing, LandingSettings, Pending
-from feeds.sim.solana_records import WalletBooks
-from feeds.sim.solana_runtime import Meta, NotChargeable, execute
-from feeds.sim.solana_transactions import Transaction, parse
+from feeds.sim.solana.landing import Landing, LandingSettings, Pending
+from feeds.sim.solana.records import WalletBooks
+from feeds.sim.solana.runtime import Meta, NotChargeable, execute
+from feeds.sim.solana.transactions import Transaction, parse
 from feeds.sim.truth import TruthStore
 
 _KEPT_BLOCKS = 600

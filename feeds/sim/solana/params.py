@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from solders.pubkey import Pubkey
 
-from feeds.sim.solana_view import COMMITMENTS, Commitment
+from feeds.sim.solana.view import COMMITMENTS, Commitment
 
 Config = Mapping[str, object]
 

@@ -16,9 +16,9 @@ import msgspec
 
 from arbsite.clock import ns_from_at
 from arbsite.units import quantize_floor
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_records import Order, OrderRefused, OrderRequest, Side
-from feeds.sim.kraken_session import Surroundings
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.records import Order, OrderRefused, OrderRequest, Side
+from feeds.sim.kraken.session import Surroundings
 
 DEFAULT_DEADLINE_NS = 5_000_000_000
 MAX_DEADLINE_NS = 60_000_000_000

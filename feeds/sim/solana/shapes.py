@@ -8,8 +8,8 @@ from solders.transaction import VersionedTransaction
 
 from arbsite.units import text_from_int
 from feeds.sim import seeding
-from feeds.sim.solana_runtime import Meta, TokenRow
-from feeds.sim.solana_transactions import Transaction
+from feeds.sim.solana.runtime import Meta, TokenRow
+from feeds.sim.solana.transactions import Transaction
 
 
 def meta_json(meta: Meta) -> dict[str, object]:

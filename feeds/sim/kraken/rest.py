@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from arbsite.units import text_from_int
-from feeds.sim import kraken_rest_rows as rows
 from feeds.sim.hosting import Answer
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_frames import stamp
-from feeds.sim.kraken_orders import OrderDesk, OrderFields
-from feeds.sim.kraken_private import TOKEN_LIFE_S, Tokens
-from feeds.sim.kraken_records import Order, OrderRefused, PairSpec, rest_asset_id
-from feeds.sim.kraken_session import Surroundings
+from feeds.sim.kraken import rest_rows as rows
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.frames import stamp
+from feeds.sim.kraken.orders import OrderDesk, OrderFields
+from feeds.sim.kraken.private import TOKEN_LIFE_S, Tokens
+from feeds.sim.kraken.records import Order, OrderRefused, PairSpec, rest_asset_id
+from feeds.sim.kraken.session import Surroundings
 
 PAGE = 50
 Params = Mapping[str, str]

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from arbsite.clock import Clock
 from feeds.sim.faults import FaultBoard, FaultValue, RandomSource
 from feeds.sim.hosting import Answer, ServerConn
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_latency import Latency
-from feeds.sim.kraken_orders import OrderDesk
-from feeds.sim.kraken_private import PrivateSession, Tokens
-from feeds.sim.kraken_public import MarketStream, PublicSession
-from feeds.sim.kraken_records import (
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.latency import Latency
+from feeds.sim.kraken.orders import OrderDesk
+from feeds.sim.kraken.private import PrivateSession, Tokens
+from feeds.sim.kraken.public import MarketStream, PublicSession
+from feeds.sim.kraken.records import (
     BalancesMoved,
     BookChanged,
     ExchangeEvent,
@@ -27,8 +27,8 @@ from feeds.sim.kraken_records import (
     Printed,
     SystemChanged,
 )
-from feeds.sim.kraken_rest import KrakenRest
-from feeds.sim.kraken_session import Session, Surroundings
+from feeds.sim.kraken.rest import KrakenRest
+from feeds.sim.kraken.session import Session, Surroundings
 
 PUBLIC_PATHS = ("/v2", "/public/v2")
 PRIVATE_PATH = "/private/v2"

@@ -19,7 +19,7 @@ from feeds.market.ticks import (
 )
 from feeds.sim import seeding
 from feeds.sim.seeding import SimMarket
-from feeds.sim.solana_accounts import (
+from feeds.sim.solana.accounts import (
     Array,
     Config,
     Ledger,

@@ -16,17 +16,17 @@ import msgspec
 
 from feeds.sim.faults import FaultBoard, FaultValue, RandomSource
 from feeds.sim.hosting import Answer, ServerConn
-from feeds.sim.kraken_latency import Latency
-from feeds.sim.solana_blocks import FINALIZED_LAG_SLOTS, Block
-from feeds.sim.solana_params import (
+from feeds.sim.kraken.latency import Latency
+from feeds.sim.solana.blocks import FINALIZED_LAG_SLOTS, Block
+from feeds.sim.solana.params import (
     RpcError,
     address_param,
     commitment_of,
     config_of,
     invalid_params,
 )
-from feeds.sim.solana_rpc import API_VERSION, RpcNode
-from feeds.sim.solana_view import Commitment, NodeView, account_json
+from feeds.sim.solana.rpc import API_VERSION, RpcNode
+from feeds.sim.solana.view import Commitment, NodeView, account_json
 
 RPC_LATENCY = Latency(p50_ms=6.0, p95_ms=25.0, stall_p=0.0)
 _MAX_WAITING_FRAMES = 20_000

@@ -16,10 +16,10 @@ import msgspec
 
 from arbsite.clock import Clock
 from arbsite.units import decimal_from_int, int_from_decimal_exact
-from feeds.sim.kraken_accounts import Accounts
-from feeds.sim.kraken_ladder import Match, PairBook
-from feeds.sim.kraken_rates import RateCounters
-from feeds.sim.kraken_records import (
+from feeds.sim.kraken.accounts import Accounts
+from feeds.sim.kraken.ladder import Match, PairBook
+from feeds.sim.kraken.rates import RateCounters
+from feeds.sim.kraken.records import (
     SYSTEM_STATUSES,
     AccountSpec,
     BookChanged,

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from arbsite.units import EXACT
-from feeds.sim.kraken_records import (
+from feeds.sim.kraken.records import (
     AccountSpec,
     BalanceMoved,
     BalancesMoved,

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import msgspec
 
 from feeds.sim import seeding
-from feeds.sim.solana_accounts import Ledger, Token, Wallet
-from feeds.sim.solana_swaps import Call, ProgramFailed, cpmm_swap, whirlpool_swap
-from feeds.sim.solana_transactions import COMPUTE_BUDGET_PROGRAM, Step, Transaction, transfer_of
+from feeds.sim.solana.accounts import Ledger, Token, Wallet
+from feeds.sim.solana.swaps import Call, ProgramFailed, cpmm_swap, whirlpool_swap
+from feeds.sim.solana.transactions import COMPUTE_BUDGET_PROGRAM, Step, Transaction, transfer_of
 
 FEE_COLLECTOR = seeding.address_of("fee collector")
 """Where fees go, so that native lamports are conserved to the unit."""

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from arbsite.clock import Clock
-from feeds.sim import kraken_frames as frames
 from feeds.sim.faults import FaultBoard, RandomSource
 from feeds.sim.hosting import ServerConn
-from feeds.sim.kraken_latency import Latency
+from feeds.sim.kraken import frames
+from feeds.sim.kraken.latency import Latency
 
 HEARTBEAT_S = 1.0
 IDLE_CLOSE_S = 60.0

@@ -12,13 +12,13 @@ from collections.abc import Callable
 import msgspec
 
 from arbsite.clock import Clock
-from feeds.sim import kraken_frames as frames
 from feeds.sim.faults import RandomSource
 from feeds.sim.hosting import ServerConn
-from feeds.sim.kraken_exchange import KrakenExchange
-from feeds.sim.kraken_orders import OrderDesk, OrderFields
-from feeds.sim.kraken_records import BalancesMoved, Executed, OrderRefused
-from feeds.sim.kraken_session import Request, RequestRefused, Session, Surroundings
+from feeds.sim.kraken import frames
+from feeds.sim.kraken.exchange import KrakenExchange
+from feeds.sim.kraken.orders import OrderDesk, OrderFields
+from feeds.sim.kraken.records import BalancesMoved, Executed, OrderRefused
+from feeds.sim.kraken.session import Request, RequestRefused, Session, Surroundings
 
 TOKEN_LIFE_S = 900
 SNAPSHOT_FILLS = 50

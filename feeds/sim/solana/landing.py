@@ -12,7 +12,7 @@ import math
 import msgspec
 
 from feeds.sim.schedule import Stream
-from feeds.sim.solana_transactions import Transaction
+from feeds.sim.solana.transactions import Transaction
 
 
 class LandingSettings(msgspec.Struct, frozen=True):

@@ -15,8 +15,8 @@ import msgspec
 from feeds.market import clmm, cpmm
 from feeds.market.pools import CpmmPool, QuoteRefused, Swap, TickArray, Whirlpool
 from feeds.sim import seeding
-from feeds.sim.solana_accounts import Core, Ledger, Token
-from feeds.sim.solana_transactions import Step, Transaction
+from feeds.sim.solana.accounts import Core, Ledger, Token
+from feeds.sim.solana.transactions import Step, Transaction
 from feeds.venues.solana import layouts
 
 MEMO_PROGRAM = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"

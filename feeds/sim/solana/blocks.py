@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from feeds.sim.faults import FaultValue
-from feeds.sim.solana_accounts import Ledger, State
-from feeds.sim.solana_landing import LandingSettings, Pending
-from feeds.sim.solana_runtime import Meta
+from feeds.sim.solana.accounts import Ledger, State
+from feeds.sim.solana.landing import LandingSettings, Pending
+from feeds.sim.solana.runtime import Meta
 
 BLOCKHASH_BLOCKS = 150
 """A transaction is valid up to this many blocks after its blockhash's."""

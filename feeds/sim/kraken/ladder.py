@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from arbsite.units import text_from_int
-from feeds.sim.kraken_records import Level, Order, PairSpec, Side, opposite
+from feeds.sim.kraken.records import Level, Order, PairSpec, Side, opposite
 
 CHECKSUM_LEVELS = 10
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 from feeds.sim.faults import FaultBoard
 from feeds.sim.schedule import Schedule
-from feeds.sim.solana_accounts import Array, Core, Encoded, State, Token, encode
-from feeds.sim.solana_blocks import CONFIRMED_LAG_SLOTS, FINALIZED_LAG_SLOTS, Block, TxRecord
-from feeds.sim.solana_chain import SolanaChain
+from feeds.sim.solana.accounts import Array, Core, Encoded, State, Token, encode
+from feeds.sim.solana.blocks import CONFIRMED_LAG_SLOTS, FINALIZED_LAG_SLOTS, Block, TxRecord
+from feeds.sim.solana.chain import SolanaChain
 
 Commitment = Literal["processed", "confirmed", "finalized"]
 COMMITMENTS: tuple[Commitment, ...] = ("processed", "confirmed", "finalized")

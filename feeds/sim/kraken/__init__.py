@@ -1,0 +1,1 @@
+"""The simulated Kraken: matching engine, protocol, faults; speaks to sockets or pipes."""
