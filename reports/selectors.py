@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 from django.db.models import Count, Q
 
-from arbsite import events
 from feeds.sim.truth import TruthStore
 from reports.profiles import Movement
-from trading.models import AssetConfig, Attempt, Fill, LedgerEntry, Outbox, Trade
+from trading.models import AssetConfig, Attempt, Fill, LedgerEntry, Opportunity, Trade
 
 MOVING_KINDS = ("trade", "fee", "tip", "transfer")
 
@@ -81,15 +80,14 @@ def trade_counts() -> dict[str, Any]:
 
 
 def tries_per_window() -> dict[str, int]:
-    """How often each window was fired at, counted from the messages that went out.
+    """How often each window was decided on, over the whole history.
 
     Windows of assets whose configuration ever allowed several intents are left out.
     """
-    several = AssetConfig.objects.filter(intents_per_window__gt=1).values_list("asset", flat=True)
+    several = AssetConfig.objects.filter(intents_per_window__gt=1).values("asset")
     rows = (
-        Outbox.objects.filter(subject__startswith=f"{events.EXEC_TRY}.")
-        .exclude(subject__in=[events.subject_for_asset(events.EXEC_TRY, a) for a in several])
-        .values_list("payload__window_id")
-        .annotate(Count("id"))
+        Opportunity.objects.exclude(asset__in=several)
+        .values_list("window_id")
+        .annotate(Count("pk"))
     )
     return {str(window): count for window, count in rows}

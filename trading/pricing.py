@@ -251,6 +251,9 @@ def edge_budget(
     threshold = quotes.dex_quote_raw + (slack_raw if sells_on_cex else -slack_raw)
     at_limit = quotes.cex_value_ticklots - limit * quotes.lots
     given_cex = (at_limit if sells_on_cex else -at_limit) * unit_usd * fee_factor
+    if sells_on_cex:
+        # A cap can put the limit above the expected price: that gain pays its fee.
+        given_cex = max(given_cex, given_cex * (1 - taker))
     given_dex = slack_raw * dex_unit_usd
     return EdgeBudget(
         cex_limit_ticks=limit,
