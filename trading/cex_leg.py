@@ -7,10 +7,10 @@ empty reads, spaced, later than deadline + skew + quiet). Called by the runner o
 
 from __future__ import annotations
 
-import logging
 from decimal import Decimal
 
 from arbsite.errors import NotSent, OutcomeUnknown, QueryFailed, Rejected
+from arbsite.logs import event_logger
 from feeds.venues.base import CexFill, CexOrder, CexOrderState
 from trading.booking import TradeRecords, fill_from_cex, ledger_of_cex_fill
 from trading.intent import Intent
@@ -18,7 +18,7 @@ from trading.legs import AttemptEvent, next_attempt_state
 from trading.ports import Desk
 from trading.records import AttemptRecord, LedgerLine
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
 LOOK_BACK_NS = 60_000_000_000
 
 
@@ -138,7 +138,7 @@ class CexLeg:
             await self._resolve()
         except QueryFailed as error:
             # A failed query is never evidence.
-            log.info("attempt.query_failed", extra={"leg": self.attempt.leg, "error": str(error)})
+            log.info("attempt.query_failed", leg=self.attempt.leg, error=str(error))
         return []
 
     def _acked_too_long(self, now_ns: int) -> bool:
@@ -158,7 +158,7 @@ class CexLeg:
         self._empty_reads_ns.clear()
         if len(orders) > 1:
             # The venue only keeps ids unique among OPEN orders; two would be our own bug.
-            log.critical("attempt.duplicate_order", extra={"cl_ord_id": attempt.cl_ord_id})
+            log.error("attempt.duplicate_order", cl_ord_id=attempt.cl_ord_id)
             await self._desk.raise_stop(
                 "*", "duplicate_order", f"{len(orders)} orders carry one client id", "2", "1"
             )
@@ -224,7 +224,4 @@ class CexLeg:
             attempt.evidence.append(
                 {"event": event, "at_ns": self._desk.clock.now_ns(), "answer": why[:300]}
             )
-        log.info(
-            "attempt.moved",
-            extra={"leg": attempt.leg, "from": before, "to": attempt.state, "why": why[:200]},
-        )
+        log.info("attempt.moved", leg=attempt.leg, was=before, now=attempt.state, why=why[:200])

@@ -7,11 +7,11 @@ valid height and none of them knows the signature. Called by the runner only.
 
 from __future__ import annotations
 
-import logging
 from decimal import Decimal
 from typing import Literal
 
 from arbsite.errors import NotSent, OutcomeUnknown, QueryFailed, Rejected
+from arbsite.logs import event_logger
 from feeds.venues.base import DexReceipt, EndpointStatus, TxSighting
 from trading.booking import expected_dex_fill, fill_from_receipt, ledger_of_receipt
 from trading.intent import Intent
@@ -19,7 +19,7 @@ from trading.legs import AttemptEvent, next_attempt_state
 from trading.ports import Desk
 from trading.records import AttemptRecord, LedgerLine
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
 DexOutcome = Literal["pending", "landed", "failed", "expired"]
 
 
@@ -152,7 +152,7 @@ class DexLeg:
                 return await self._confirm_and_book()
             await self._look_for_it()
         except QueryFailed as error:
-            log.info("attempt.query_failed", extra={"leg": self.attempt.leg, "error": str(error)})
+            log.info("attempt.query_failed", leg=self.attempt.leg, error=str(error))
         return []
 
     async def _confirm_and_book(self) -> list[LedgerLine]:
@@ -237,7 +237,7 @@ class DexLeg:
         is_known = any(answer.sighting is not None for answer in answers)
         if is_known or not answers or attempt.state == "done":
             return
-        log.warning("fill.reorged", extra={"signature": attempt.signature})
+        log.warning("fill.reorged", signature=attempt.signature)
         self._forget_fills()
         self._confirmed, self._outcome = None, "pending"
         if self._passed(answers):
@@ -281,10 +281,7 @@ class DexLeg:
             attempt.evidence.append(
                 {"event": event, "at_ns": self._desk.clock.now_ns(), "answer": why[:300]}
             )
-        log.info(
-            "attempt.moved",
-            extra={"leg": attempt.leg, "from": before, "to": attempt.state, "why": why[:200]},
-        )
+        log.info("attempt.moved", leg=attempt.leg, was=before, now=attempt.state, why=why[:200])
 
     @staticmethod
     def _ns(seconds: float) -> int:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 
 import psycopg
 
 from arbsite.clock import uuid7
 from arbsite.errors import NotSent, OutcomeUnknown
+from arbsite.logs import bound_intent, event_logger
 from feeds.venues.base import CexFill, TxSighting
 from trading import attempts
 from trading.booking import TradeRecords
@@ -24,7 +24,7 @@ from trading.records import AttemptRecord, TradeRecord
 from trading.rows import risk_day
 from trading.runner import DATABASE_RETRY_S, TradeRunner, VenueEvent
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
 CANCEL_AGAIN_S = 0.1
 
 
@@ -47,6 +47,10 @@ class Executor:
 
     async def execute(self, intent: Intent) -> None:
         """Store the decision and, when LIVE, trade it. Refusals go back to the engine."""
+        with bound_intent(intent.intent_key):
+            await self._execute(intent)
+
+    async def _execute(self, intent: Intent) -> None:
         decided_monotonic_ns = self._desk.clock.monotonic_ns()
         settings = self._desk.settings(intent.asset)
         if intent.mode != "live":
@@ -73,12 +77,12 @@ class Executor:
             self._refuse(intent, str(error))
             return
         except OutcomeUnknown as error:
-            log.warning("intent.commit_unknown", extra={"error": str(error)[:200]})
+            log.warning("intent.commit_unknown", error=str(error)[:200])
             verdict = await self._ask_for(trade)
         if verdict != "recorded":
             self._refuse(intent, verdict)
             return
-        log.info("intent.recorded", extra={"intent_key": str(intent.intent_key)})
+        log.info("intent.recorded", asset=intent.asset, order=intent.verdict.order)
         runner = self._adopt(trade)
         runner.start(decided_monotonic_ns=decided_monotonic_ns)
         self._run(runner)
@@ -104,10 +108,7 @@ class Executor:
         self._refuse(intent, "stored" if verdict == "recorded" else verdict)
 
     def _refuse(self, intent: Intent, reason: str) -> None:
-        log.info(
-            "intent.not_sent",
-            extra={"intent_key": str(intent.intent_key), "asset": intent.asset, "reason": reason},
-        )
+        log.info("intent.not_sent", asset=intent.asset, reason=reason)
         self._desk.emit(
             IntentRefused(
                 intent_key=intent.intent_key,
@@ -144,7 +145,9 @@ class Executor:
         return TradeRunner(self._desk, trade, self._records)
 
     def _run(self, runner: TradeRunner) -> None:
-        task = asyncio.create_task(runner.run(), name=f"trade-{runner.trade.id}")
+        # The key travels with the task into every record of this trade's life.
+        with bound_intent(runner.trade.intent.intent_key):
+            task = asyncio.create_task(runner.run(), name=f"trade-{runner.trade.id}")
         self._runners[runner] = task
         task.add_done_callback(lambda done: self._ended(runner, done))
 
@@ -202,19 +205,19 @@ class Executor:
                 return await self._desk.store.trade_by_reference(*references)
             except psycopg.OperationalError as error:
                 # A fill waits for the database as long as it takes: it must find its trade.
-                log.warning("fill.waits_for_database", extra={"error": str(error)[:200]})
+                log.warning("fill.waits_for_database", error=str(error)[:200])
                 await asyncio.sleep(DATABASE_RETRY_S)
 
     async def _report_stray(self, fill: CexFill) -> None:
         if fill.venue_at_ns < self._started_ns:
             # The private stream's snapshot repeats the account's last fills at start.
-            log.warning("fill.before_start", extra={"fill_id": fill.fill_id})
+            log.warning("fill.before_start", fill_id=fill.fill_id)
             return
         if fill.fill_id in self._reported:
             # Named once; a person who lifted the stop must not meet it again.
             return
         self._reported.add(fill.fill_id)
-        log.error("fill.stray", extra={"fill_id": fill.fill_id, "order_id": fill.order_id})
+        log.error("fill.stray", fill_id=fill.fill_id, order_id=fill.order_id)
         await self._desk.raise_stop(
             "*",
             "stray_fill",

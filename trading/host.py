@@ -60,7 +60,7 @@ from trading.measure import Measure
 from trading.ports import Desk, HedgeMarket
 from trading.process_tasks import ProcessTasks
 from trading.publishing import Pictures
-from trading.recovery import recover
+from trading.recovery import keep_reconciling, recover
 from trading.store import TradeStore
 from trading.venue_health import VenuePills
 
@@ -98,6 +98,8 @@ class EngineHost:
         self._store = TradeStore(dsn, shard=shard, clock=clock)
         self._state = DeskState(self._store, clock)
         self._tasks = ProcessTasks()
+        self._measure = Measure()
+        self._gap = asyncio.Event()
         self._link = DeskLink(
             dsn, self._state, clock, apply=self.apply, show_status=self._show_status
         )
@@ -114,13 +116,14 @@ class EngineHost:
             settings=self._state.settings.__getitem__,
             hedge_market=self._hedge_market,
             raise_stop=self._link.raise_stop,
+            intent_committed=self._measure.intent_committed,
+            trade_booked=self._measure.booked,
         )
         self._executor = Executor(self._desk)
         self._holdings = Holdings(
             specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
         )
         self._pictures = Pictures(bus, self._state, profile=profile)
-        self._measure = Measure()
         self._pills = VenuePills()
         self._notes: list[NoteWindow] = []
         self._shown: list[NoteWindow] = []
@@ -198,6 +201,12 @@ class EngineHost:
         self._tasks.every(0.05, self._show_spreads, "spreads")
         self._tasks.every(1.0, self._show_metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
+        self._tasks.start(
+            keep_reconciling(
+                self._store, self._executor, self._venues.kraken, self._clock, self._gap
+            ),
+            "reconcile",
+        )
         # A generation-2 collection with Django loaded costs 12 ms; what lives now lives on.
         gc.collect()
         gc.freeze()
@@ -274,6 +283,8 @@ class EngineHost:
             self._holdings.see(event)
         elif isinstance(event, CexLinkState):
             log.info("kraken.private_link", is_up=event.is_up, reason=event.reason)
+            if event.gap:
+                self._gap.set()
 
     def _hedge_market(self, asset: str) -> HedgeMarket | None:
         """The touch a hedge of this asset would meet now; None while its book is unusable."""
@@ -350,13 +361,14 @@ class EngineHost:
             log.warning("windows.not_saved", error=str(error)[:200])
 
     async def _show_status(self) -> None:
-        await self._pictures.status(
+        frame = await self._pictures.status(
             now_ns=self._clock.now_ns(),
             started_ns=self._started_ns,
             epoch=self._store.epoch,
             venues=self._pills.draw(self._engine, self._venues, self._clock.now_ns()),
             executor=self._executor,
         )
+        self._measure.status(frame)
 
     async def _show_spreads(self) -> None:
         now_ns = self._clock.now_ns()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from prometheus_client import Counter
 
 from arbsite import metrics
-from arbsite.events import MODES_BY_STRICTNESS, Mode
+from arbsite.events import MODES_BY_STRICTNESS, StatusFrame
 from feeds.assembly import Venues
 from trading.intent import NoteWindow, TradeClosed
 from trading.records import TradeRecord
@@ -37,6 +37,10 @@ class Measure:
         if note.decision == "refused":
             metrics.REFUSALS.labels(note.gate).inc()
 
+    def intent_committed(self, took_ns: int) -> None:
+        """A durable intent, from asking to the answer."""
+        metrics.INTENT_COMMIT_MS.observe(took_ns / 1e6)
+
     def settled(self, closed: TradeClosed) -> None:
         """Both legs' outcomes are known and nothing is naked."""
         metrics.TRADES.labels(closed.asset, closed.outcome).inc()
@@ -62,12 +66,19 @@ class Measure:
                 (trade.both_filled_ns - intent.detect_ns) / 1e6
             )
 
-    def mode(self, mode: Mode, open_trades: int, unhedged_usd: float) -> None:
-        """The engine's state as gauges."""
+    def status(self, frame: StatusFrame) -> None:
+        """The engine's own word as gauges: mode, open trades, ages of the venues."""
         for word in MODES_BY_STRICTNESS:
-            metrics.ENGINE_MODE.labels(word).set(1.0 if word == mode else 0.0)
-        metrics.OPEN_TRADES.set(open_trades)
-        metrics.UNHEDGED_USD.set(unhedged_usd)
+            metrics.ENGINE_MODE.labels(word).set(1.0 if word == frame.mode else 0.0)
+        metrics.OPEN_TRADES.set(frame.open_trades)
+        metrics.UNHEDGED_USD.set(float(frame.unhedged_usd))
+        for pill in frame.venues:
+            if pill.proof_age_ms is not None:
+                metrics.FEED_AGE_MS.labels(pill.venue).set(pill.proof_age_ms)
+            if pill.rtt_ms is not None:
+                metrics.VENUE_RTT_MS.labels(pill.venue).set(pill.rtt_ms)
+            if pill.slot_lag is not None:
+                metrics.SLOT_LAG.set(pill.slot_lag)
 
     def venues(self, venues: Venues) -> None:
         """Totals the adapters keep, as increments since the last call."""

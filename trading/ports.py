@@ -15,6 +15,7 @@ from arbsite.clock import Clock
 from arbsite.events import Mode
 from feeds.venues.base import CexTrading, DexTrading
 from trading.intent import AssetSettings, EngineInput
+from trading.records import TradeRecord
 from trading.store import TradeStore
 
 
@@ -52,8 +53,16 @@ class Protocolled(msgspec.Struct, frozen=True):
     hedge_slip_bps: int = 100
 
 
+def _nobody_counts(_what: object) -> None:
+    """The default of the two hooks: a process without metrics."""
+
+
 class Desk(msgspec.Struct):
-    """Everything one engine process lends to its trades."""
+    """Everything one engine process lends to its trades.
+
+    `intent_committed` hears how long a durable intent took (ns), `trade_booked` each trade
+    that was closed from the venues' records: for metrics only.
+    """
 
     kraken: CexTrading
     solana: DexTrading
@@ -65,3 +74,5 @@ class Desk(msgspec.Struct):
     hedge_market: Callable[[str], HedgeMarket | None]
     raise_stop: Callable[[str, str, str, str, str], Awaitable[None]]
     protocol: Protocolled = Protocolled()
+    intent_committed: Callable[[int], None] = _nobody_counts
+    trade_booked: Callable[[TradeRecord], None] = _nobody_counts

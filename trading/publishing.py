@@ -64,26 +64,25 @@ class Pictures:
         epoch: int,
         venues: tuple[VenueHealth, ...],
         executor: Executor,
-    ) -> None:
+    ) -> events.StatusFrame:
         """The engine's own word: mode, reasons, venues, and the commands it has applied."""
         reasons = [r for control in self._state.controls.values() for r in control.reasons()]
-        await self._send(
-            events.CONSOLE_STATUS,
-            events.StatusFrame(
-                mode=self._engine_mode(),
-                beat_ns=now_ns,
-                started_at_ns=started_ns,
-                epoch=epoch,
-                control_version=sum(c.version for c in self._state.controls.values()),
-                config_version=sum(s.version for s in self._state.settings.values()),
-                applied_commands=self._state.applied_commands,
-                reasons=tuple(reasons),
-                venues=venues,
-                open_trades=len(executor.open_trades),
-                unhedged_usd=f"{self._unhedged_usd(executor, now_ns):.2f}",
-                profile=self._profile,
-            ),
+        frame = events.StatusFrame(
+            mode=self._engine_mode(),
+            beat_ns=now_ns,
+            started_at_ns=started_ns,
+            epoch=epoch,
+            control_version=sum(c.version for c in self._state.controls.values()),
+            config_version=sum(s.version for s in self._state.settings.values()),
+            applied_commands=self._state.applied_commands,
+            reasons=tuple(reasons),
+            venues=venues,
+            open_trades=len(executor.open_trades),
+            unhedged_usd=f"{self._unhedged_usd(executor, now_ns):.2f}",
+            profile=self._profile,
         )
+        await self._send(events.CONSOLE_STATUS, frame)
+        return frame
 
     def _engine_mode(self) -> events.Mode:
         """The whole engine's mode; AUTO-PAUSED when rules stopped every asset."""

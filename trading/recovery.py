@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 
 import msgspec
 import psycopg
 
 from arbsite.clock import Clock
 from arbsite.errors import QueryFailed
+from arbsite.logs import event_logger
 from feeds.venues.base import CexTrading
 from trading.executor import Executor
 from trading.store import TradeStore
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
 LOOK_BACK_NS = 120_000_000_000
 RETRY_S = 1.0
 RECONCILE_EVERY_S = 15.0
@@ -33,17 +33,14 @@ async def recover(
     trades = await store.unfinished_trades()
     for trade in trades:
         executor.resume(trade)
-        log.info(
-            "trade.resumed",
-            extra={"intent_key": str(trade.intent.intent_key), "state": trade.state},
-        )
+        log.info("trade.resumed", intent_key=str(trade.intent.intent_key), state=trade.state)
     oldest_ns = min((trade.intent.decided_ns for trade in trades), default=clock.now_ns())
     while True:
         try:
             await reconcile_fills(store, executor, kraken, since_ns=oldest_ns - LOOK_BACK_NS)
             break
         except QueryFailed as error:
-            log.warning("recovery.venue_away", extra={"error": str(error)[:200]})
+            log.warning("recovery.venue_away", error=str(error)[:200])
             await asyncio.sleep(RETRY_S)
     return tuple(sorted({trade.intent.asset for trade in trades if not trade.is_settled}))
 
@@ -63,7 +60,7 @@ async def keep_reconciling(
         try:
             await reconcile_fills(store, executor, kraken, since_ns=clock.now_ns() - LOOK_BACK_NS)
         except (QueryFailed, psycopg.OperationalError) as error:
-            log.info("recovery.not_reconciled", extra={"error": str(error)[:200]})
+            log.info("recovery.not_reconciled", error=str(error)[:200])
 
 
 async def reconcile_fills(
@@ -79,7 +76,7 @@ async def reconcile_fills(
     strays = {record.order_id for record in records} - known - executor.live_order_ids
     if not strays:
         return
-    log.warning("recovery.unknown_orders", extra={"order_ids": sorted(strays)})
+    log.warning("recovery.unknown_orders", order_ids=sorted(strays))
     owner: dict[str, str] = {}
     for cl_ord_id in await store.unfound_client_ids(since_ns=since_ns):
         for order in await kraken.find_orders(cl_ord_id, since_ns=since_ns):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import deque
 from collections.abc import Coroutine
 from decimal import Decimal
@@ -20,6 +19,7 @@ import msgspec
 import psycopg
 
 from arbsite.errors import NotSent
+from arbsite.logs import event_logger
 from feeds.venues.base import CexFill, CexOrderState, DexEvent, Side, TxSighting
 from trading import attempts, booking
 from trading.cex_leg import CexLeg
@@ -35,7 +35,7 @@ from trading.ports import Desk, HedgeMarket
 from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
 from trading.telling import Telling
 
-log = logging.getLogger(__name__)
+log = event_logger(__name__)
 VenueEvent = CexFill | CexOrderState | DexEvent
 IDLE_TURN_S = 0.2
 DATABASE_RETRY_S = 0.5
@@ -329,7 +329,7 @@ class TradeRunner:
         if not trade.is_settled or trade.residual_base == self._settled_residual:
             return
         if trade.state in ("open", "closed", "hedging"):
-            log.warning("trade.reopened", extra={"residual": str(trade.residual_base)})
+            log.warning("trade.reopened", residual=str(trade.residual_base))
             self._move("late_fill")
         self._settled_residual = trade.residual_base
 
@@ -442,6 +442,7 @@ class TradeRunner:
         trade.closed_ns = self._desk.clock.now_ns()
         self._move("closed_flat")
         await self._save(release)
+        self._desk.trade_booked(trade)
 
     async def _save_if_changed(self) -> None:
         if self._picture() != self._saved:
@@ -455,7 +456,7 @@ class TradeRunner:
             try:
                 await self._desk.store.commit(self.trade, release=release)
             except psycopg.OperationalError as error:
-                log.warning("trade.not_saved", extra={"error": str(error)[:200]})
+                log.warning("trade.not_saved", error=str(error)[:200])
                 await asyncio.sleep(DATABASE_RETRY_S)
             else:
                 self._saved = picture
@@ -486,7 +487,7 @@ class TradeRunner:
     def _move(self, event: TradeEvent) -> None:
         before = self.trade.state
         self.trade.state = next_trade_state(before, event)  # type: ignore[arg-type]
-        log.info("trade.moved", extra={"from": before, "to": self.trade.state, "event": event})
+        log.info("trade.moved", was=before, now=self.trade.state, by=event)
 
     def _dex_leg(self) -> DexLeg:
         attempt = self.trade.latest("dex")
