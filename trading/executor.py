@@ -18,7 +18,7 @@ from arbsite.logs import bound_intent, event_logger
 from feeds.venues.base import CexFill, TxSighting
 from trading import attempts
 from trading.booking import TradeRecords
-from trading.intent import Intent, IntentRefused
+from trading.intent import Intent, IntentRefused, NoteWindow
 from trading.ports import Desk
 from trading.records import AttemptRecord, TradeRecord
 from trading.rows import risk_day
@@ -45,16 +45,16 @@ class Executor:
 
     # ---- new intents ----------------------------------------------------------------
 
-    async def execute(self, intent: Intent) -> None:
+    async def execute(self, intent: Intent, window: NoteWindow | None = None) -> None:
         """Store the decision and, when LIVE, trade it. Refusals go back to the engine."""
         with bound_intent(intent.intent_key):
-            await self._execute(intent)
+            await self._execute(intent, window)
 
-    async def _execute(self, intent: Intent) -> None:
+    async def _execute(self, intent: Intent, window: NoteWindow | None) -> None:
         decided_monotonic_ns = self._desk.clock.monotonic_ns()
         settings = self._desk.settings(intent.asset)
         if intent.mode != "live":
-            await self._store_only(intent)
+            await self._store_only(intent, window)
             return
         try:
             planned = self._plan(intent)
@@ -98,10 +98,14 @@ class Executor:
                 found = await self._desk.store.has_trade(trade.id)
                 return "recorded" if found else "the database lost the intent"
 
-    async def _store_only(self, intent: Intent) -> None:
+    async def _store_only(self, intent: Intent, window: NoteWindow | None) -> None:
         try:
             verdict = await self._desk.store.record_intent(
-                intent, self._desk.settings(intent.asset), trade_id=None, attempts=()
+                intent,
+                self._desk.settings(intent.asset),
+                trade_id=None,
+                attempts=(),
+                window=window,
             )
         except NotSent as error:
             verdict = str(error)

@@ -42,6 +42,7 @@ from trading.engine import Engine
 from trading.executor import Executor
 from trading.holdings import Holdings
 from trading.intent import (
+    Effect,
     EngineInput,
     Execute,
     FeesKnown,
@@ -240,11 +241,12 @@ class EngineHost:
 
     def apply(self, event: EngineInput) -> None:
         """Feed one event to the engine and act on what it says. Synchronous, no I/O."""
-        for effect in self._engine.handle(event):
+        effects = self._engine.handle(event)
+        for effect in effects:
             if isinstance(effect, SignalSeen):
                 self._count_signal(effect)
             elif isinstance(effect, Execute):
-                self._execute(effect.intent)
+                self._execute(effect.intent, effects)
             elif isinstance(effect, NoteWindow):
                 self._note(effect)
             elif isinstance(effect, RequestStop):
@@ -254,13 +256,13 @@ class EngineHost:
         if isinstance(event, TradeClosed):
             self._measure.settled(event)
 
-    def _execute(self, intent: Intent) -> None:
+    def _execute(self, intent: Intent, effects: list[Effect]) -> None:
+        """Start an intent together with the note of the window it fires at."""
         if not self._deciding:
             return
-        self._tasks.start(self._executor.execute(intent), "execute")
-        # On record with its intent, not up to a second later: whatever kills the engine,
-        # the next one must find this window fired at.
-        self._tasks.start(self._write_windows(), "window")
+        notes = (effect for effect in effects if isinstance(effect, NoteWindow))
+        window = next((n for n in notes if n.window.window_id == intent.window_id), None)
+        self._tasks.start(self._executor.execute(intent, window), "execute")
 
     def _note(self, note: NoteWindow) -> None:
         self._notes.append(note)

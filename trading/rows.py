@@ -15,7 +15,7 @@ import msgspec
 
 from arbsite import events
 from arbsite.clock import at_from_ns
-from trading.intent import Intent, WindowRow
+from trading.intent import Intent, NoteWindow, WindowRow
 from trading.records import AttemptRecord, FillRecord, LedgerLine, TradeRecord, size_base
 
 
@@ -168,6 +168,14 @@ def fill_params(attempt_id: UUID, fill: FillRecord) -> dict[str, Any]:
 
 def ledger_params(trade_id: UUID, line: LedgerLine) -> dict[str, Any]:
     return {"trade_id": trade_id, **msgspec.structs.asdict(line)}
+
+
+def window_json(note: NoteWindow) -> dict[str, Any]:
+    """A noted window as the intent function stores it: the columns of its row."""
+    row: dict[str, Any] = msgspec.to_builtins(
+        window_params(note.window, note.decision, note.gate, note.gate_value, note.gate_limit)
+    )
+    return row
 
 
 def window_params(

@@ -27,7 +27,7 @@ from arbsite import events
 from arbsite.clock import Clock
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown
 from trading import rows
-from trading.intent import AssetSettings, Intent, WindowRow
+from trading.intent import AssetSettings, Intent, NoteWindow, WindowRow
 from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
 
 FENCED_SQLSTATE = "SPF01"
@@ -71,8 +71,9 @@ class TradeStore:
         *,
         trade_id: UUID | None,
         attempts: Sequence[AttemptRecord],
+        window: NoteWindow | None = None,
     ) -> str:
-        """Make an intent durable before anything is sent.
+        """Make an intent durable before anything is sent, with the window it fires at.
 
         Returns "recorded", or why not: "duplicate" (this key exists), "busy" (an unsettled
         trade of this market and direction), "mode:…", "config", "cap:…". With
@@ -92,6 +93,7 @@ class TradeStore:
                 "loss": str(settings.daily_loss_cap_usd),
                 "trades": settings.daily_trades_cap,
             },
+            "window": rows.window_json(window) if window else None,
             "outbox": rows.exec_try_json(intent),
         }
         may_stand = False

@@ -125,6 +125,25 @@ BEGIN
                 (a ->> 'threshold_raw')::numeric, (a ->> 'sent_ns')::bigint, 0, false, '[]'::jsonb
             FROM jsonb_array_elements(p -> 'attempts') AS a;
     END IF;
+    -- With its intent, so that the next engine finds this window fired at, whenever we die.
+    IF jsonb_typeof(p -> 'window') = 'object' THEN
+        INSERT INTO trading_window
+            SELECT (jsonb_populate_record(NULL::trading_window, p -> 'window')).*
+            ON CONFLICT (window_id) DO UPDATE SET
+            version = EXCLUDED.version, asset = EXCLUDED.asset,
+            direction = EXCLUDED.direction, opened_at_ns = EXCLUDED.opened_at_ns,
+            closed_at_ns = EXCLUDED.closed_at_ns, close_cause = EXCLUDED.close_cause,
+            first_slot = EXCLUDED.first_slot, last_slot = EXCLUDED.last_slot,
+            peak_value_usd = EXCLUDED.peak_value_usd,
+            value_seconds_usd = EXCLUDED.value_seconds_usd,
+            best_pnl_usd = EXCLUDED.best_pnl_usd, best_size_usd = EXCLUDED.best_size_usd,
+            gross_bps = EXCLUDED.gross_bps, net_bps = EXCLUDED.net_bps,
+            limited_by = EXCLUDED.limited_by, intents = EXCLUDED.intents,
+            is_eligible = EXCLUDED.is_eligible, blocked_by = EXCLUDED.blocked_by,
+            decision = EXCLUDED.decision, gate = EXCLUDED.gate,
+            gate_value = EXCLUDED.gate_value, gate_limit = EXCLUDED.gate_limit
+            WHERE trading_window.version < EXCLUDED.version;
+    END IF;
     INSERT INTO trading_outbox (subject, payload)
         VALUES (p -> 'outbox' ->> 'subject', p -> 'outbox' -> 'payload');
     RETURN 'recorded';

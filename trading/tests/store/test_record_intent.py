@@ -14,11 +14,12 @@ from asgiref.sync import sync_to_async
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown
 from risk import services as risk
 from risk.models import Control, RiskDay
+from trading.intent import NoteWindow
 from trading.models import AssetConfig, Attempt, Opportunity, Outbox, Trade
 from trading.records import DayRelease, TradeRecord
 from trading.rows import risk_day
 from trading.store import TradeStore
-from trading.tests.intents import make_intent, make_settings, planned
+from trading.tests.intents import make_intent, make_settings, make_window, planned
 
 LIVE = make_settings()
 
@@ -235,3 +236,33 @@ async def test_the_reservation_goes_with_the_close(store: TradeStore) -> None:
     assert await record(
         store, make_intent(1), make_settings(daily_loss_cap_usd=Decimal("2.5"))
     ) == ("cap:daily_loss")
+
+
+async def test_the_window_is_on_record_with_its_intent_and_never_goes_back(
+    store: TradeStore,
+) -> None:
+    intent = make_intent()
+    window = make_window(intent.window_id, version=3)
+    verdict = await store.record_intent(
+        intent,
+        LIVE,
+        trade_id=uuid4(),
+        attempts=planned(intent),
+        window=NoteWindow(window, "taken", "", "", ""),
+    )
+    assert verdict == "recorded"
+    assert await store.open_windows() == [window]
+    older = make_window(intent.window_id, version=2)
+    await store.save_windows([(older, "watched", "", "", "")])
+    assert await store.open_windows() == [window]
+
+
+async def test_a_refused_intent_leaves_no_window_behind(store: TradeStore) -> None:
+    intent = make_intent()
+    await sync_to_async(risk.pause)("*", user="op", key="k", reason="")
+    note = NoteWindow(make_window(intent.window_id), "taken", "", "", "")
+    verdict = await store.record_intent(
+        intent, LIVE, trade_id=uuid4(), attempts=planned(intent), window=note
+    )
+    assert verdict.startswith("mode:")
+    assert await store.open_windows() == []
