@@ -48,6 +48,7 @@ export class StreamConnection {
   private tries = 0;
   private downSince = 0;
   private heardAt = 0;
+  private acknowledgedAt = 0;
   private renewedAt = -Infinity;
   private pingId = 0;
   private lastSeq: number | null = null;
@@ -119,6 +120,8 @@ export class StreamConnection {
     if (frame.success) {
       this.lastSeq = frame.data.seq;
       if (this.parts.desk.apply(frame.data) !== "applied") this.resync(frame.data.stream);
+      // Timers of a hidden tab nearly stop; frames do not, so they acknowledge themselves.
+      if (this.heardAt - this.acknowledgedAt >= ACK_MS) this.acknowledge();
       return;
     }
     const control = controlSchema.safeParse(body);
@@ -158,6 +161,7 @@ export class StreamConnection {
   }
 
   private acknowledge(): void {
+    this.acknowledgedAt = localNow();
     if (this.lastSeq !== null) this.send({ type: "ack", seq: this.lastSeq });
   }
 
