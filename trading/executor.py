@@ -69,10 +69,12 @@ class Executor:
             risk_day=risk_day(intent),
             attempts=planned,
         )
+        asked_ns = self._desk.clock.monotonic_ns()
         try:
             verdict = await self._desk.store.record_intent(
-                intent, settings, trade_id=trade.id, attempts=planned
+                intent, settings, trade_id=trade.id, attempts=planned, window=window
             )
+            self._desk.intent_committed(self._desk.clock.monotonic_ns() - asked_ns)
         except NotSent as error:
             self._refuse(intent, str(error))
             return

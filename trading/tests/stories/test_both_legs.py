@@ -6,7 +6,8 @@ import asyncio
 from decimal import Decimal
 from itertools import pairwise
 
-from trading.intent import TradeProgressed
+from trading.intent import NoteWindow, TradeProgressed
+from trading.tests.intents import make_window
 from trading.tests.stories.desk import Scene, story
 
 
@@ -25,6 +26,20 @@ async def test_both_legs_sent_at_once_fill(scene: Scene) -> None:
     assert (closed.outcome, closed.dex_landed, closed.cex_filled_ratio) == ("both", True, 1.0)
     assert closed.landed_slot is not None
     assert closed.cex_fill_ns is not None
+
+
+@story
+async def test_the_window_is_stored_with_the_intent_and_the_commit_is_timed(scene: Scene) -> None:
+    engine = await scene.engine()
+    took_ns: list[int] = []
+    engine.desk.intent_committed = took_ns.append
+    intent = scene.intent()
+    window = make_window(intent.window_id)
+    await engine.executor.execute(intent, NoteWindow(window, "taken", "", "", ""))
+    (stored,) = await scene.rows("SELECT window_id, decision FROM trading_window")
+    assert (stored["window_id"], stored["decision"]) == (intent.window_id, "taken")
+    assert len(took_ns) == 1
+    await engine.until_idle()
 
 
 @story
