@@ -13,10 +13,14 @@ from arbsite import events
 from feeds.market.events import (
     BookInvalidated,
     BookUpdated,
+    InstrumentUpdated,
     MarketEvent,
     PoolInvalidated,
     PoolUpdated,
+    VenueStatus,
 )
+
+Key = tuple[str, str]
 
 SUBJECTS = (
     f"{events.BOOK_UPDATE}.*",
@@ -46,3 +50,34 @@ def decode(payload: bytes) -> MarketEvent:
     """Read one event; raises msgspec.ValidationError or DecodeError."""
     event: MarketEvent = _decoder.decode(payload)
     return event
+
+
+class Retained:
+    """The newest fact of each kind, for engines that subscribe later than it was said.
+
+    A bus forgets; an instrument's status is said once per connection. An invalidation
+    takes the fact it forbids away, so that nothing old is ever said again.
+    """
+
+    def __init__(self) -> None:
+        self._facts: dict[Key, MarketEvent] = {}
+
+    def keep(self, event: MarketEvent) -> None:
+        """Remember an event that stands until replaced; forget what it forbids."""
+        if isinstance(event, BookUpdated):
+            self._facts["book", event.symbol] = event
+        elif isinstance(event, BookInvalidated):
+            self._facts.pop(("book", event.symbol), None)
+        elif isinstance(event, PoolUpdated):
+            self._facts["pool", event.pool] = event
+        elif isinstance(event, PoolInvalidated):
+            self._facts.pop(("pool", event.pool), None)
+        elif isinstance(event, InstrumentUpdated):
+            self._facts["instrument", event.symbol] = event
+        elif isinstance(event, VenueStatus):
+            self._facts["venue", event.venue] = event
+
+    def facts(self) -> list[MarketEvent]:
+        """What stands now, instruments and venues first."""
+        order = ("venue", "instrument", "book", "pool")
+        return [self._facts[key] for key in sorted(self._facts, key=lambda k: order.index(k[0]))]

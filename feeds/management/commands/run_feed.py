@@ -21,6 +21,8 @@ from feeds.models import Market
 from feeds.venues.sockets import SocketTransport
 
 QUEUE_CAPACITY = 2_000
+# How long an engine that starts later than the feed waits for what was said before.
+REPEAT_S = 2.0
 
 
 class Command(BaseCommand):
@@ -50,8 +52,10 @@ async def publish(venue: str, markets: list[Market]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     queue: asyncio.Queue[MarketEvent] = asyncio.Queue()
+    retained = bus_wire.Retained()
 
     def sink(event: MarketEvent) -> None:
+        retained.keep(event)
         if queue.qsize() >= QUEUE_CAPACITY:
             queue.get_nowait()
         queue.put_nowait(event)
@@ -63,6 +67,7 @@ async def publish(venue: str, markets: list[Market]) -> None:
     tasks = [
         asyncio.create_task(feed.run(), name=f"{venue}-feed"),
         asyncio.create_task(_drain(queue, bus), name="publish"),
+        asyncio.create_task(_repeat(retained, queue), name="repeat"),
         asyncio.create_task(stop.wait(), name="stop"),
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -72,7 +77,7 @@ async def publish(venue: str, markets: list[Market]) -> None:
     await transport.close()
     await bus.close()
     for task in done:
-        if task is not tasks[2]:
+        if task is not tasks[-1]:
             task.result()
 
 
@@ -80,3 +85,10 @@ async def _drain(queue: asyncio.Queue[MarketEvent], bus: Any) -> None:
     while True:
         event = await queue.get()
         await bus.publish(bus_wire.subject_of(event), bus_wire.encode(event))
+
+
+async def _repeat(retained: bus_wire.Retained, queue: asyncio.Queue[MarketEvent]) -> None:
+    while True:
+        await asyncio.sleep(REPEAT_S)
+        for event in retained.facts():
+            queue.put_nowait(event)
