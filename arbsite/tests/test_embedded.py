@@ -138,11 +138,19 @@ def test_home_below_a_private_folder_puts_the_cluster_where_it_can_be_read(tmp_p
         cluster.root.rmdir()
 
 
+def a_quiet_stretch_of_ports(length: int) -> int:
+    """The first of `length` free ports below those the kernel hands out to clients."""
+    for first in range(12_000, 30_000, length):
+        if all(ports.is_free(port) for port in range(first, first + length)):
+            return first
+    raise AssertionError("no free stretch of ports")
+
+
 def test_taken_port_moves_and_is_remembered(home: Home) -> None:
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+        taken = a_quiet_stretch_of_ports(8)
+        other.bind(("127.0.0.1", taken))
         other.listen()
-        taken = other.getsockname()[1]
         home.ports_file.write_text(f'{{"valkey": {taken}}}')
         moved = ports.settle_ports(home, ("valkey",))
         assert moved == [f"port {taken} is taken, valkey moves to {home.ports()['valkey']}"]
