@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -62,15 +61,3 @@ class CreateHypertable(Operation):
 
     def describe(self) -> str:
         return f"Make {self.model} a hypertable on {self.column} where TimescaleDB is present"
-
-
-def is_hypertable(model: type[models.Model], cursor: Any) -> bool:
-    """Whether the table of `model` is a hypertable on this database."""
-    cursor.execute("SELECT to_regclass('timescaledb_information.hypertables')")
-    if cursor.fetchone()[0] is None:
-        return False
-    cursor.execute(
-        "SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_name = %s",
-        [model._meta.db_table],
-    )
-    return cursor.fetchone() is not None

@@ -30,8 +30,3 @@ def intent_key(window: uuid.UUID, ordinal: int) -> uuid.UUID:
 def leg_id(intent: uuid.UUID, leg: str, seq: int) -> uuid.UUID:
     """Name one attempt of a leg; also the Kraken `cl_ord_id` of that attempt."""
     return _key("leg", intent, leg, seq)
-
-
-def content_hash_uuid(*parts: object) -> uuid.UUID:
-    """Name anything else by content (incidents, commands, snapshots)."""
-    return _key("content", *parts)

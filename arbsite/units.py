@@ -53,25 +53,7 @@ def int_from_decimal_exact(value: Decimal, precision: int) -> int:
     return int(scaled)
 
 
-def rescale_floor(value: int, from_precision: int, to_precision: int) -> int:
-    """Change the scale of an integer, rounding down when digits are lost."""
-    if to_precision >= from_precision:
-        return value * pow10(to_precision - from_precision)
-    return value // pow10(from_precision - to_precision)
-
-
-def rescale_ceil(value: int, from_precision: int, to_precision: int) -> int:
-    """Change the scale of an integer, rounding up when digits are lost."""
-    return -rescale_floor(-value, from_precision, to_precision)
-
-
 def quantize_floor(value: Decimal, places: int) -> Decimal:
     """Round towards minus infinity at `places` decimals."""
     with localcontext(EXACT):
         return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_FLOOR)
-
-
-def quantize_ceil(value: Decimal, places: int) -> Decimal:
-    """Round towards plus infinity at `places` decimals."""
-    with localcontext(EXACT):
-        return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_CEILING)
