@@ -19,10 +19,11 @@ from feeds.venues.base import CexFill, TxSighting
 from trading import attempts
 from trading.booking import TradeRecords
 from trading.intent import Intent, IntentRefused, NoteWindow
+from trading.open_trade import DATABASE_RETRY_S
 from trading.ports import Desk
 from trading.records import AttemptRecord, TradeRecord
 from trading.rows import risk_day
-from trading.runner import DATABASE_RETRY_S, TradeRunner, VenueEvent
+from trading.runner import TradeRunner, VenueEvent
 
 log = event_logger(__name__)
 CANCEL_AGAIN_S = 0.1
