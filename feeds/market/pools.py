@@ -136,6 +136,13 @@ class Swap(msgspec.Struct, frozen=True, gc=False):
     after: Pool
 
 
+class Amounts(msgspec.Struct, frozen=True, gc=False):
+    """What the user pays and gets (raw, transfer fees included): a swap without its state."""
+
+    amount_in: int
+    amount_out: int
+
+
 class QuoteRefused(msgspec.Struct, frozen=True, gc=False):
     """Why no quote exists: a stable word and, where the chain has one, its error code."""
 

@@ -1,130 +1,127 @@
 """Exact static-fee Whirlpool quotes in O(log n): prefix sums over one pool state.
 
-What a step takes and gives when it runs to its end does not depend on the order's size,
-so all full steps are summed once and a quote only computes its last step. The amounts
-equal `clmm.swap`; the post state is not computed. Built by the engine once per pool
-update and direction; adaptive-fee and transfer-fee pools need the walk.
+What a step takes and gives when it runs to its end does not depend on the order's size:
+a full step is summed once, when an order first goes through it, and a quote computes
+only its last step. The amounts equal `clmm.swap`; the pool's state afterwards is not
+computed. Made by `quoter`; adaptive-fee and transfer-fee pools need the walk.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from contextlib import suppress
-
-import msgspec
 
 from feeds.market import clmm
-from feeds.market.pools import QuoteRefused, Whirlpool
+from feeds.market.pools import Amounts, QuoteRefused, Whirlpool
 from feeds.market.refusals import SwapRefused
-from feeds.market.steps import (
-    U64_MAX,
-    a_between_ceil,
-    a_between_floor,
-    b_between_ceil,
-    b_between_floor,
-    fee_on_top_ceil,
-    step_exact_in,
-    step_exact_out,
-)
+from feeds.market.steps import FEE_DENOMINATOR, U64_MAX, full_step
 from feeds.market.ticks import sqrt_price_from_tick
 
 
-class Amounts(msgspec.Struct, frozen=True, gc=False):
-    """What the user pays and gets, and the fee inside the input; all raw."""
-
-    amount_in: int
-    amount_out: int
-    fee: int
-
-
 class PrefixQuoter:
-    """All full steps of one direction of one pool state, summed."""
+    """The full steps of one direction of one pool state, summed as far as orders went."""
 
     __slots__ = (
         "_a_to_b",
         "_fee_rate",
-        "_fees",
         "_liquidities",
         "_paid",
         "_pool",
         "_prices",
         "_taken",
+        "_targets",
     )
 
     def __init__(self, pool: Whirlpool, *, a_to_b: bool) -> None:
-        """Sum the steps over the three arrays of the direction.
+        """Stand at the pool's price; no step is summed yet.
 
         Raises ValueError for a pool whose fee depends on the walk or on the mint.
         """
-        if pool.oracle or pool.transfer_fee_a or pool.transfer_fee_b:
+        if not has_prefix_sums(pool):
             raise ValueError("prefix sums hold for static-fee pools of classic mints only")
         self._pool = pool
         self._a_to_b = a_to_b
         self._fee_rate = pool.fee_rate
-        # Entry k is the state after k full steps: paid with fees, taken, of it fees.
+        # Entry k is the state after k full steps: paid with fees, and taken.
         self._paid = [0]
         self._taken = [0]
-        self._fees = [0]
         self._prices = [pool.sqrt_price]
         self._liquidities = [pool.liquidity]
-        # Raised past the arrays: such an order is left to the walk, which says why.
-        with suppress(SwapRefused):
-            self._sum_steps()
+        self._targets = clmm.walk_targets(pool, clmm.loaded_arrays(pool, a_to_b), a_to_b)
 
-    def quote(self, amount: int, *, exact_in: bool) -> Amounts | QuoteRefused:
-        """Quote `amount` raw units (input if `exact_in`, else output)."""
+    def quote(self, amount: int, exact_in: bool, now_s: int = 0) -> Amounts | QuoteRefused:
+        """Quote `amount` raw units (input if `exact_in`, else output).
+
+        `now_s` changes nothing: the fee of such a pool does not depend on the time.
+        """
         known = self._paid if exact_in else self._taken
+        if amount <= 0 or (amount > known[-1] and not self.sum_steps(amount, exact_in)):
+            return self._walk(amount, exact_in)
         at = bisect_left(known, amount)
-        if at == len(known) or at == 0:
-            return self._walk(amount, exact_in)
         if known[at] == amount:
-            paid, taken, fee = self._paid[at], self._taken[at], self._fees[at]
-        else:
-            at -= 1
-            step = step_exact_in if exact_in else step_exact_out
-            try:
-                used, out, _, fee = step(
-                    amount - known[at],
-                    self._fee_rate,
-                    self._liquidities[at],
-                    self._prices[at],
-                    self._prices[at + 1],
-                    self._a_to_b,
-                )
-            except SwapRefused as refused:
-                return refused.reason
-            paid = self._paid[at] + used + fee
-            taken = self._taken[at] + out
-            fee += self._fees[at]
-        if paid > U64_MAX or taken > U64_MAX:
-            return self._walk(amount, exact_in)
-        return Amounts(paid, taken, fee)
+            return Amounts(self._paid[at], self._taken[at])
+        at -= 1
+        if exact_in:
+            return Amounts(amount, self._taken[at] + self._out_of(amount - known[at], at))
+        return Amounts(self._paid[at] + self._paid_for(amount - known[at], at), amount)
 
-    def _sum_steps(self) -> None:
-        liquidity, price = self._pool.liquidity, self._pool.sqrt_price
-        arrays = clmm.loaded_arrays(self._pool, self._a_to_b)
-        for tick, net in clmm.walk_targets(self._pool, arrays, self._a_to_b):
-            target = sqrt_price_from_tick(tick)
-            if self._a_to_b:
-                used = a_between_ceil(liquidity, target, price)
-                out = b_between_floor(liquidity, target, price)
-            else:
-                used = b_between_ceil(liquidity, price, target)
-                out = a_between_floor(liquidity, price, target)
-            fee = fee_on_top_ceil(used, self._fee_rate)
-            liquidity += net or 0
-            price = target
-            self._paid.append(self._paid[-1] + used + fee)
-            self._taken.append(self._taken[-1] + out)
-            self._fees.append(self._fees[-1] + fee)
-            self._prices.append(price)
-            self._liquidities.append(liquidity)
-            if liquidity < 0 or self._paid[-1] > U64_MAX or self._taken[-1] > U64_MAX:
-                # No order gets further; the walk names the overflow.
-                return
+    def _out_of(self, paid: int, at: int) -> int:
+        """The output of a last step that ends before its target; all of `paid` is used."""
+        usable = paid * (FEE_DENOMINATOR - self._fee_rate) // FEE_DENOMINATOR
+        liquidity, price = self._liquidities[at], self._prices[at]
+        if self._a_to_b:
+            # Ceiling: an input of A lowers the price by no more than it pays for.
+            reached = -(-(liquidity * price << 64) // ((liquidity << 64) + usable * price))
+            return liquidity * (price - reached) >> 64
+        moved = (usable << 64) // liquidity
+        return (liquidity * moved << 64) // ((price + moved) * price)
+
+    def _paid_for(self, out: int, at: int) -> int:
+        """The input, fee included, of a last step that gives exactly `out`."""
+        liquidity, price = self._liquidities[at], self._prices[at]
+        if self._a_to_b:
+            moved = -((-out << 64) // liquidity)
+            used = -(-(liquidity * moved << 64) // (price * (price - moved)))
+        else:
+            reached = -(-(liquidity * price << 64) // ((liquidity << 64) - out * price))
+            used = -(-liquidity * (reached - price) >> 64)
+        return used - -used * self._fee_rate // (FEE_DENOMINATOR - self._fee_rate)
+
+    def sum_steps(self, amount: int, exact_in: bool) -> bool:
+        """Sum steps until they cover `amount`; False where no order gets that far.
+
+        Stops before a step the program would refuse (its sums or its liquidity overflow):
+        an order that enters one is left to the walk, which says why.
+        """
+        paid, taken = self._paid[-1], self._taken[-1]
+        price, liquidity = self._prices[-1], self._liquidities[-1]
+        try:
+            while amount > (paid if exact_in else taken):
+                tick, net = next(self._targets)
+                target = sqrt_price_from_tick(tick)
+                used, out, fee = full_step(liquidity, price, target, self._fee_rate, self._a_to_b)
+                paid += used + fee
+                taken += out
+                liquidity += net or 0
+                price = target
+                if paid > U64_MAX or taken > U64_MAX or not 0 <= liquidity < 1 << 128:
+                    self._targets = iter(())
+                    return False
+                self._paid.append(paid)
+                self._taken.append(taken)
+                self._prices.append(price)
+                self._liquidities.append(liquidity)
+        except (SwapRefused, StopIteration):
+            # The arrays are used up, here or when an earlier order asked.
+            return False
+        return True
 
     def _walk(self, amount: int, exact_in: bool) -> Amounts | QuoteRefused:
         swap = clmm.swap(self._pool, amount, exact_in=exact_in, a_to_b=self._a_to_b)
         if isinstance(swap, QuoteRefused):
             return swap
-        return Amounts(swap.amount_in, swap.amount_out, swap.fee)
+        return Amounts(swap.amount_in, swap.amount_out)
+
+
+def has_prefix_sums(pool: Whirlpool) -> bool:
+    """Whether the fee of a step is known before the walk, and no mint takes its own."""
+    return not (pool.oracle or pool.transfer_fee_a or pool.transfer_fee_b)

@@ -60,6 +60,20 @@ def fee_on_top_ceil(used: int, fee_rate: int) -> int:
     return -(-used * fee_rate // (FEE_DENOMINATOR - fee_rate))
 
 
+def full_step(
+    liquidity: int, price: int, target: int, fee_rate: int, a_to_b: bool
+) -> tuple[int, int, int]:
+    """Return (input used without fee, output, fee) of going all the way to `target`."""
+    width = liquidity * (price - target if a_to_b else target - price)
+    if a_to_b:
+        used = -(-(width << 64) // (price * target))
+        out = width >> 64
+    else:
+        used = -(-width >> 64)
+        out = (width << 64) // (price * target)
+    return used, out, -(-used * fee_rate // (FEE_DENOMINATOR - fee_rate))
+
+
 def step_exact_in(
     remaining: int, fee_rate: int, liquidity: int, price: int, target: int, a_to_b: bool
 ) -> Step:

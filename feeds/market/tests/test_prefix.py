@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from feeds import golden
 from feeds.market import clmm
-from feeds.market.pools import QuoteRefused, TransferFee, Whirlpool
-from feeds.market.prefix import Amounts, PrefixQuoter
+from feeds.market.pools import Amounts, QuoteRefused, TransferFee, Whirlpool
+from feeds.market.prefix import PrefixQuoter
 from feeds.market.tests.golden_rows import rows, whirlpool, whirlpools, without_array
 from feeds.market.tests.test_adaptive import ORACLE
+from feeds.market.ticks import sqrt_price_from_tick
 
 
 def walked(pool: Whirlpool, amount: int, *, exact_in: bool, a_to_b: bool) -> Amounts | QuoteRefused:
@@ -22,35 +23,50 @@ def walked(pool: Whirlpool, amount: int, *, exact_in: bool, a_to_b: bool) -> Amo
     swap = clmm.swap(pool, amount, exact_in=exact_in, a_to_b=a_to_b)
     if isinstance(swap, QuoteRefused):
         return swap
-    return Amounts(swap.amount_in, swap.amount_out, swap.fee)
+    return Amounts(swap.amount_in, swap.amount_out)
 
 
 @given(
     pool=whirlpools(),
-    amounts=st.lists(st.integers(min_value=0, max_value=2**64), min_size=1, max_size=8),
+    orders=st.lists(
+        st.tuples(
+            st.integers(min_value=0, max_value=64).flatmap(lambda bits: st.integers(0, 2**bits)),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=10,
+    ),
     a_to_b=st.booleans(),
-    exact_in=st.booleans(),
 )
-def test_equal_to_the_walk(
-    pool: Whirlpool, amounts: list[int], a_to_b: bool, exact_in: bool
-) -> None:
+def test_equal_to_the_walk(pool: Whirlpool, orders: list[tuple[int, bool]], a_to_b: bool) -> None:
     quoter = PrefixQuoter(pool, a_to_b=a_to_b)
-    for amount in amounts:
-        assert quoter.quote(amount, exact_in=exact_in) == walked(
+    for amount, exact_in in orders:
+        assert quoter.quote(amount, exact_in) == walked(
             pool, amount, exact_in=exact_in, a_to_b=a_to_b
         )
 
 
 @given(pool=whirlpools(), a_to_b=st.booleans(), off=st.integers(min_value=-1, max_value=1))
-def test_equal_to_the_walk_where_a_step_ends(pool: Whirlpool, a_to_b: bool, off: int) -> None:
+def test_equal_to_the_walk_where_a_tick_is_reached(pool: Whirlpool, a_to_b: bool, off: int) -> None:
+    """A unit around the amounts that end exactly on a tick, asked in any order."""
     quoter = PrefixQuoter(pool, a_to_b=a_to_b)
-    for amount in (2**20, 2**30, 2**40):
-        found = walked(pool, amount, exact_in=True, a_to_b=a_to_b)
-        if isinstance(found, Amounts):
-            for exact_in, exact in ((True, found.amount_in), (False, found.amount_out)):
-                assert quoter.quote(exact + off, exact_in=exact_in) == walked(
-                    pool, exact + off, exact_in=exact_in, a_to_b=a_to_b
-                )
+    for limit in reversed(_ends(pool, a_to_b)):
+        to_the_tick = clmm.swap(pool, 2**63, exact_in=True, a_to_b=a_to_b, sqrt_price_limit=limit)
+        if isinstance(to_the_tick, QuoteRefused):
+            continue
+        for exact_in, exact in ((True, to_the_tick.amount_in), (False, to_the_tick.amount_out)):
+            assert quoter.quote(exact + off, exact_in) == walked(
+                pool, exact + off, exact_in=exact_in, a_to_b=a_to_b
+            )
+
+
+def _ends(pool: Whirlpool, a_to_b: bool) -> list[int]:
+    """The square-root prices of the ticks ahead of the pool, nearest first."""
+    ticks = sorted(tick.index for array in pool.tick_arrays for tick in array.ticks)
+    prices = [sqrt_price_from_tick(tick) for tick in ticks]
+    if a_to_b:
+        return [price for price in reversed(prices) if price < pool.sqrt_price]
+    return [price for price in prices if price > pool.sqrt_price]
 
 
 def test_equal_to_the_chain(shared_data: Path) -> None:
