@@ -78,6 +78,20 @@ POOL_AGE_MS = Gauge("spreadline_pool_age_ms", "Age of the last pool state, ms.",
 SLOT_LAG = Gauge("spreadline_solana_slot_lag", "Slots the endpoint in use is behind the best one.")
 VENUE_RTT_MS = Gauge("spreadline_venue_rtt_ms", "Last application round trip, ms.", ["venue"])
 
+RECORDED_BYTES = Counter(
+    "spreadline_recorded_bytes_total", "Compressed bytes written to recordings.", ["stream"]
+)
+RECORDS_LOST = Counter(
+    "spreadline_records_lost_total",
+    "Records dropped because the recorder could not keep up or the disk refused.",
+    ["stream"],
+)
+RECORDINGS_DELETED = Counter(
+    "spreadline_recordings_deleted_total",
+    "Oldest recording files deleted to stay below the disk limit.",
+    ["stream"],
+)
+
 # ---- decisions ----------------------------------------------------------------------
 
 WINDOWS_OPENED = Counter("spreadline_windows_opened_total", "Windows opened.", ["asset"])

@@ -99,6 +99,17 @@ SOLANA_TIP_ACCOUNTS = tuple(
 # More engine starts than this within ten minutes put the desk into OBSERVE; drills raise it.
 SPREADLINE_MAX_ENGINE_STARTS = int(os.environ.get("SPREADLINE_MAX_ENGINE_STARTS", "3"))
 
+# ---- recordings ---------------------------------------------------------------------
+
+SPREADLINE_VERSION = "0.1.0.dev0"
+
+# Raw market data and the engine's journal, each bounded; the oldest files go first.
+RECORDING_ENABLED = os.environ.get("SPREADLINE_RECORDING", "on").lower() not in {"off", "0", "no"}
+RECORDINGS = Path(os.environ.get("SPREADLINE_RECORDINGS", HOME.path / "recordings"))
+JOURNALS = Path(os.environ.get("SPREADLINE_JOURNALS", HOME.path / "journals"))
+RECORDING_MAX_GB = float(os.environ.get("SPREADLINE_RECORDING_MAX_GB", "5"))
+JOURNAL_MAX_GB = float(os.environ.get("SPREADLINE_JOURNAL_MAX_GB", "5"))
+
 # ---- Django -------------------------------------------------------------------------
 
 SECRET_KEY = _secret_key()

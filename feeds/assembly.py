@@ -7,7 +7,9 @@ decision.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from arbsite.clock import Clock, system_random
 from arbsite.errors import SetupError
 from feeds.market.spec import MARK_SYMBOLS
 from feeds.models import Market
+from feeds.recording.market import MarketContent, MarketRecorder, describe
+from feeds.recording.writer import Spool, SpoolLimits
 from feeds.venues.base import CexEvent, DexEvent, MarketSink
 from feeds.venues.kraken.auth import Credentials
 from feeds.venues.kraken.feed import KrakenFeed
@@ -55,24 +59,61 @@ def solana_endpoints() -> tuple[RpcEndpoint, ...]:
     return tuple(RpcEndpoint(*parts) for parts in settings.SOLANA_ENDPOINTS)
 
 
+def market_recorder(
+    markets: Iterable[Market], clock: Clock, stem: str = "market"
+) -> MarketRecorder | None:
+    """Start recording these markets' raw data; None where the settings turn it off.
+
+    `stem` begins the file names: feeds in processes of their own record beside each other.
+    """
+    if not settings.RECORDING_ENABLED:
+        return None
+    markets = list(markets)
+    description = describe(
+        (market.spec for market in markets),
+        book_symbols(markets),
+        (endpoint.label for endpoint in solana_endpoints()),
+    )
+    spool = Spool(
+        settings.RECORDINGS,
+        MarketContent(description, stem),
+        clock=clock,
+        software=settings.SPREADLINE_VERSION,
+        profile=settings.SPREADLINE_PROFILE,
+        writer_id=os.getpid(),
+        limits=SpoolLimits(folder_bytes=round(settings.RECORDING_MAX_GB * 1e9)),
+    )
+    spool.start()
+    return MarketRecorder(spool, description)
+
+
 def kraken_feed(
-    transport: SocketTransport, markets: Iterable[Market], clock: Clock, sink: MarketSink
+    transport: SocketTransport,
+    markets: Iterable[Market],
+    clock: Clock,
+    sink: MarketSink,
+    recorder: MarketRecorder | None = None,
 ) -> KrakenFeed:
-    """The Kraken market-data feed over real sockets."""
+    """The Kraken market-data feed over real sockets, recorded where a recorder is given."""
     return KrakenFeed(
         transport,
         settings.KRAKEN_WS_URL,
         book_symbols(markets),
         clock=clock,
         rng=system_random(),
-        sink=sink,
+        sink=sink if recorder is None else recorder.around(sink),
+        tap=None if recorder is None else recorder.kraken_frame,
     )
 
 
 def solana_feed(
-    transport: SocketTransport, markets: Iterable[Market], clock: Clock, sink: MarketSink
+    transport: SocketTransport,
+    markets: Iterable[Market],
+    clock: Clock,
+    sink: MarketSink,
+    recorder: MarketRecorder | None = None,
 ) -> SolanaFeed:
-    """The Solana market-data feed over real sockets."""
+    """The Solana market-data feed over real sockets, recorded where a recorder is given."""
     return SolanaFeed(
         transport,
         solana_endpoints(),
@@ -80,6 +121,7 @@ def solana_feed(
         clock=clock,
         rng=system_random(),
         sink=sink,
+        tap=recorder,
     )
 
 
@@ -130,7 +172,10 @@ def _read_json(path: Path, name: str, what: str) -> Any:
 
 
 class Venues:
-    """Both venues of one engine process: feeds into one sink, trading into another."""
+    """Both venues of one engine process: feeds into one sink, trading into another.
+
+    `recorder` hears the feeds' raw traffic; it is closed with the sockets.
+    """
 
     def __init__(
         self,
@@ -139,10 +184,12 @@ class Venues:
         clock: Clock,
         market_sink: MarketSink,
         trading_sink: TradingSink,
+        recorder: MarketRecorder | None = None,
     ) -> None:
         self._transport = SocketTransport()
-        self.kraken_feed = kraken_feed(self._transport, markets, clock, market_sink)
-        self.solana_feed = solana_feed(self._transport, markets, clock, market_sink)
+        self._recorder = recorder
+        self.kraken_feed = kraken_feed(self._transport, markets, clock, market_sink, recorder)
+        self.solana_feed = solana_feed(self._transport, markets, clock, market_sink, recorder)
         self.kraken = KrakenTrading(
             self._transport,
             settings.KRAKEN_WS_AUTH_URL,
@@ -182,5 +229,7 @@ class Venues:
         return [("kraken-feed", self.kraken_feed.run()), ("solana-feed", self.solana_feed.run())]
 
     async def close(self) -> None:
-        """Close every socket."""
+        """Close every socket, then the recording."""
         await self._transport.close()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)

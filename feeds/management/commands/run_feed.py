@@ -28,7 +28,8 @@ REPEAT_S = 2.0
 class Command(BaseCommand):
     help = (
         "Publish one venue's verified market data on the bus until SIGTERM. Only needed with "
-        "`up --feeds bus`; by default the engine hosts the feeds itself, which saves the hop."
+        "`up --feeds bus`; by default the engine hosts the feeds itself, which saves the hop. "
+        "Raw frames are recorded unless SPREADLINE_RECORDING=off."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -62,7 +63,8 @@ async def publish(venue: str, markets: list[Market]) -> None:
 
     transport, clock = SocketTransport(), SystemClock()
     build = assembly.kraken_feed if venue == "kraken" else assembly.solana_feed
-    feed = build(transport, markets, clock, sink)
+    recorder = assembly.market_recorder(markets, clock, venue)
+    feed = build(transport, markets, clock, sink, recorder)
     bus = bus_from_url(settings.BUS_URL)
     tasks = [
         asyncio.create_task(feed.run(), name=f"{venue}-feed"),
@@ -75,6 +77,8 @@ async def publish(venue: str, markets: list[Market]) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await transport.close()
+    if recorder is not None:
+        await asyncio.to_thread(recorder.close)
     await bus.close()
     for task in done:
         if task is not tasks[-1]:

@@ -23,6 +23,7 @@ from feeds.venues.solana.programs import MAINNET, PoolKind, ProgramIds
 from feeds.venues.solana.pubsub import AccountNotice, PubSub, SignatureNotice
 from feeds.venues.solana.rpc import MAX_ACCOUNTS, AccountsRead, SolanaRpc
 from feeds.venues.solana.rpc_channel import RpcEndpoint
+from feeds.venues.solana.taps import SolanaTap
 from feeds.venues.transport import Transport
 
 _NS = 1_000_000_000
@@ -34,7 +35,10 @@ _PROOF_EVERY_NS = 200_000_000
 
 
 class SolanaFeed:
-    """Implements `MarketFeed`. `pools` are (address, kind); the rest is read from the chain."""
+    """Implements `MarketFeed`. `pools` are (address, kind); the rest is read from the chain.
+
+    `tap` hears every raw frame and reply first (a recorder).
+    """
 
     def __init__(
         self,
@@ -52,12 +56,15 @@ class SolanaFeed:
         retry_s: float = 0.4,
         silence_s: float = 5.0,
         rpc_timeout_s: float = 2.0,
+        tap: SolanaTap | None = None,
     ) -> None:
         self.counters = FeedCounters()
-        self.rpc = SolanaRpc(transport, endpoints, clock=clock, rng=rng, timeout_s=rpc_timeout_s)
+        self.rpc = SolanaRpc(
+            transport, endpoints, clock=clock, rng=rng, timeout_s=rpc_timeout_s, tap=tap
+        )
         self.sockets = {
             endpoint.label: PubSub(
-                transport, endpoint, self, clock=clock, rng=rng, silence_s=silence_s
+                transport, endpoint, self, clock=clock, rng=rng, silence_s=silence_s, tap=tap
             )
             for endpoint in endpoints
         }

@@ -22,6 +22,7 @@ from feeds.venues.backoff import Backoff, Jitter
 from feeds.venues.solana import rpc_wire
 from feeds.venues.solana.accounts import RawAccount
 from feeds.venues.solana.rpc_channel import RpcEndpoint
+from feeds.venues.solana.taps import SolanaTap
 from feeds.venues.transport import Transport, WsConnection
 
 _NS = 1_000_000_000
@@ -102,12 +103,14 @@ class PubSub:
         heartbeat_s: float = 20.0,
         ack_timeout_s: float = 5.0,
         backoff: Backoff | None = None,
+        tap: SolanaTap | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.counters = PubSubCounters()
         self.rtt_ms: float | None = None
         self._transport = transport
         self._listener = listener
+        self._tap = tap
         self._clock = clock
         self._silence_s = silence_s
         self._heartbeat_s = heartbeat_s
@@ -169,6 +172,8 @@ class PubSub:
             except (ConnectionError, TimeoutError):
                 continue
             self.counters.connects += 1
+            if self._tap is not None:
+                self._tap.opened(self.endpoint.label, self._clock.now_ns())
             reason = "cancelled"
             try:
                 reason = await self._converse(self._socket)
@@ -254,6 +259,8 @@ class PubSub:
         """Handle one frame; returns a reason when the connection must be given up."""
         recv_ns = self._clock.now_ns()
         self.counters.frames += 1
+        if self._tap is not None:
+            self._tap.frame(self.endpoint.label, text, recv_ns)
         try:
             frame = rpc_wire.frame(text)
             if frame.method:
@@ -284,6 +291,8 @@ class PubSub:
             return None if pending.kind == "signature" else f"{pending.kind} refused"
         subscription = rpc_wire.typed(frame.result, int, "subscription id")
         self._live[subscription] = (pending.kind, pending.target)
+        if self._tap is not None:
+            self._tap.subscribed(self.endpoint.label, subscription, pending.target, recv_ns)
         if pending.kind == "account" and pending.target not in self._accounts:
             # Unwanted again before it was acknowledged.
             self._outbox.put_nowait(("drop", pending.target))

@@ -15,6 +15,7 @@ from arbsite.clock import Clock
 from arbsite.errors import FeedCorrupt, NotSent, QueryFailed
 from feeds.venues.backoff import Jitter
 from feeds.venues.solana import rpc_wire
+from feeds.venues.solana.taps import SolanaTap
 from feeds.venues.transport import HttpReply, Transport
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ class RpcChannel:
         timeout_s: float = 3.0,
         cooldown_base_s: float = 0.25,
         cooldown_cap_s: float = 10.0,
+        tap: SolanaTap | None = None,
     ) -> None:
         if not endpoints:
             raise ValueError("at least one endpoint")
@@ -93,6 +95,7 @@ class RpcChannel:
         self._cooldown_cap_s = cooldown_cap_s
         self._health = {endpoint.label: EndpointHealth() for endpoint in endpoints}
         self._number = 0
+        self._tap = tap
 
     def health(self, label: str) -> EndpointHealth:
         """The remembered health of one endpoint."""
@@ -158,6 +161,8 @@ class RpcChannel:
             self._note_failure(endpoint)
             raise RpcFailed(f"no answer ({type(error).__name__})") from error
         self._health[endpoint.label].rtt_ms = (self._clock.monotonic_ns() - started_ns) / 1e6
+        if self._tap is not None:
+            self._tap.reply(endpoint.label, body, reply.body, self._clock.now_ns())
         return self._result_of(endpoint, reply)
 
     def _result_of(self, endpoint: RpcEndpoint, reply: HttpReply) -> msgspec.Raw:
