@@ -213,7 +213,8 @@ def size_up(scene: Scene, seen: Look) -> Sized | QuoteRefused | None:
         lots = lots_floor(found.base_raw, spec)
     if lots < spec.qty_min_lots or _is_hopeless(scene, found, rates.net, rising):
         return None
-    quotes = quote_exactly(spec, scene.curve.state, levels, seen.direction, lots, scene.now_s)
+    quoter = scene.curve.quoter(rising=rising)
+    quotes = quote_exactly(spec, quoter, levels, seen.direction, lots, scene.now_s)
     if isinstance(quotes, QuoteRefused):
         return quotes
     return _priced(scene, seen, quotes, limited_by, window_only, capped_lots)

@@ -23,6 +23,7 @@ from feeds.market.events import (
     VenueName,
     VenueStatus,
 )
+from feeds.market.quoter import Quoter, quoter_for
 from feeds.market.spec import MARK_SYMBOLS
 from trading.pricing import USD_MARK, Mark
 
@@ -34,9 +35,20 @@ UNSEEN: Final = "not seen yet"
 
 
 class PoolCurve:
-    """One pool state as the size search sees it; the pieces are cut when first walked."""
+    """One pool state as the size search and the exact quotes see it, each way when first asked."""
 
-    __slots__ = ("_base_is_a", "_falling", "_rising", "fee", "price", "root", "state", "updated")
+    __slots__ = (
+        "_base_is_a",
+        "_falling",
+        "_falling_quoter",
+        "_rising",
+        "_rising_quoter",
+        "fee",
+        "price",
+        "root",
+        "state",
+        "updated",
+    )
 
     def __init__(self, updated: PoolUpdated, base_is_a: bool) -> None:
         self.updated = updated
@@ -47,6 +59,8 @@ class PoolCurve:
         self._base_is_a = base_is_a
         self._rising: list[Segment] | None = None
         self._falling: list[Segment] | None = None
+        self._rising_quoter: Quoter | None = None
+        self._falling_quoter: Quoter | None = None
 
     def pieces(self, *, rising: bool) -> list[Segment]:
         """The pieces above (buying base) or below the current price."""
@@ -57,6 +71,17 @@ class PoolCurve:
                 self._rising = found
             else:
                 self._falling = found
+        return found
+
+    def quoter(self, *, rising: bool) -> Quoter:
+        """Exact quotes of buying base (`rising`) or selling it."""
+        found = self._rising_quoter if rising else self._falling_quoter
+        if found is None:
+            found = quoter_for(self.state, a_to_b=rising != self._base_is_a)
+            if rising:
+                self._rising_quoter = found
+            else:
+                self._falling_quoter = found
         return found
 
 

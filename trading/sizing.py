@@ -12,14 +12,16 @@ prices are converted at the marks), s = sqrt(quote_raw / base_raw).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, sqrt
+from typing import Final
 
 import msgspec
 
 from feeds.market.curve import Segment
 from feeds.market.events import Level
-from feeds.market.pools import Pool, QuoteRefused
-from feeds.market.quote import quote
+from feeds.market.pools import QuoteRefused
+from feeds.market.quoter import Quoter
 from feeds.market.spec import Direction, MarketSpec
 from trading.intent import AssetSettings
 from trading.pricing import LegQuotes
@@ -60,6 +62,8 @@ class BestSize(msgspec.Struct, frozen=True, gc=False):
     limited_by: str
 
 
+# So little that any base at all moves the price beyond every bound.
+_NOTHING: Final = 1e-300
 NO_SIZE = BestSize(0.0, 0.0, 0.0, "optimum")
 
 
@@ -83,101 +87,122 @@ def has_edge(root: float, fee: float, ladder: Ladder, *, rising: bool) -> bool:
 
 
 def best_size(
-    segments: list[Segment], fee: float, ladder: Ladder, caps: Caps, *, rising: bool
+    segments: Sequence[Segment], fee: float, ladder: Ladder, caps: Caps, *, rising: bool
 ) -> BestSize:
     """Walk to the best size; `rising` when base is bought from the pool.
 
     Returns what stopped the walk in `limited_by`: `optimum`, `cex_depth` or
     `dex_liquidity` where the visible book or the loaded tick arrays end, else a cap's name.
+
+    The place in the pool is y = 1/s when rising, -1/s when falling: either way y falls,
+    within a piece by base / depth. At `goal` the pool's price equals this level's worth.
     """
     if not segments or not ladder.levels:
         return NO_SIZE
-    walk = _Walk(segments[0][1], fee, caps, rising)
-    level = piece = 0
-    while True:
-        ticks, lots = ladder.levels[level]
-        price = ticks * ladder.tick_value
-        goal = sqrt(price * ladder.take * walk.kept if rising else price * ladder.take / walk.kept)
-        left = lots * ladder.lot_raw
+    pool = _PoolWalk(segments, fee, caps, rising)
+    depth, end, y = pool.depth, pool.end, pool.y
+    sign, unit, lot = pool.sign, ladder.tick_value, ladder.lot_raw
+    worth = unit * ladder.take * (1 - fee if rising else 1 / (1 - fee))
+    base = value = 0.0
+    base_cap, value_cap = caps.base_raw, caps.cex_value
+    for ticks, lots in ladder.levels:
+        left, price, cap = lots * lot, ticks * unit, ""
+        if base + left > base_cap:
+            left, cap = max(0.0, base_cap - base), caps.base_cause
+        if value + left * price > value_cap:
+            left, cap = max(0.0, (value_cap - value) / price), caps.cex_cause
+        goal = sign / sqrt(ticks * worth)
         while True:
-            left, stop = walk.step(segments[piece], goal, price, left)
-            if stop:
-                return walk.result(stop)
-            if left <= 0:
+            after = y - left / depth
+            if after >= goal and after >= end:
                 break
-            piece += 1
-            if piece == len(segments):
-                return walk.result("dex_liquidity")
-        level += 1
-        if level == len(ladder.levels):
-            return walk.result("cex_depth")
+            # The pool's piece, or the profit, ends before the level does.
+            stop = max(goal, end)
+            if stop < y:
+                taken = (y - stop) * depth
+                base += taken
+                value += taken * price
+                left -= taken
+                y = stop
+            cause = "optimum" if goal >= end else pool.enter_next()
+            if cause:
+                return BestSize(base, value, pool.quote_at(y), cause)
+            depth, end, y = pool.depth, pool.end, pool.y
+        base += left
+        value += left * price
+        y = after
+        if cap:
+            return BestSize(base, value, pool.quote_at(y), cap)
+    return BestSize(base, value, pool.quote_at(y), "cex_depth")
 
 
-class _Walk:
-    """Where the two pointers stand, and what has been exchanged so far."""
+class _PoolWalk:
+    """The pool's pieces, one at a time, cut short where a cap of the pool's side binds."""
 
-    __slots__ = ("base", "bound", "caps", "cex_value", "dex_quote", "kept", "rising", "s", "sign")
+    __slots__ = (
+        "_at",
+        "_bound",
+        "_cause",
+        "_kept",
+        "_liquidity",
+        "_money",
+        "_money_cause",
+        "_paid",
+        "_segments",
+        "_start",
+        "depth",
+        "end",
+        "sign",
+        "y",
+    )
 
-    def __init__(self, s: float, fee: float, caps: Caps, rising: bool) -> None:
-        self.s = s
-        self.kept = 1 - fee
-        self.caps = caps
-        self.rising = rising
-        self.sign = 1.0 if rising else -1.0
-        self.bound = s * sqrt(max(0.0, 1 + self.sign * caps.impact))
-        self.base = self.cex_value = self.dex_quote = 0.0
+    def __init__(self, segments: Sequence[Segment], fee: float, caps: Caps, rising: bool) -> None:
+        self._segments = segments
+        self._kept = 1 - fee
+        self.sign = sign = 1.0 if rising else -1.0
+        first = segments[0][1]
+        moved = 1 + sign * caps.impact
+        self._bound = sign / (first * sqrt(moved)) if moved > 0 else -inf
+        self._money = caps.dex_quote if rising else inf
+        self._money_cause = caps.dex_cause
+        self._paid = 0.0
+        self._enter(0)
 
-    def result(self, limited_by: str) -> BestSize:
-        return BestSize(self.base, self.cex_value, self.dex_quote, limited_by)
+    def enter_next(self) -> str:
+        """Leave a piece at its end; returns why the walk is over there, or nothing."""
+        if self._cause or self._at == len(self._segments):
+            return self._cause or "dex_liquidity"
+        self._paid = self.quote_at(self.end)
+        self._enter(self._at + 1)
+        return ""
 
-    def step(self, segment: Segment, goal: float, price: float, left: float) -> tuple[float, str]:
-        """Advance to whatever comes first; what is left of the level, and why to stop."""
-        liquidity, _, end = segment
-        target, stop = self._nearest(liquidity, end, goal)
-        if (target - self.s) * self.sign < 0:
-            return left, stop
-        to_target = liquidity * abs(1 / self.s - 1 / target)
-        if not self.rising:
-            to_target /= self.kept
-        most, cap = self._most(left, price)
-        if to_target > most:
-            target, stop, to_target = self._after(liquidity, most), cap, most
-            left = 0.0 if not cap else left - most
-        else:
-            left -= to_target
-        moved = liquidity * abs(target - self.s)
-        self.dex_quote += moved / self.kept if self.rising else moved
-        self.base += to_target
-        self.cex_value += to_target * price
-        self.s = target
-        return left, stop
+    def quote_at(self, y: float) -> float:
+        """Quote exchanged with the pool, fee inside, up to a place in the present piece."""
+        moved = self._liquidity * (1 / y - self.sign * self._start)
+        return self._paid + (moved / self._kept if self.sign > 0 else moved)
 
-    def _nearest(self, liquidity: float, end: float, goal: float) -> tuple[float, str]:
-        """The first s to stop at: segment end (no cause), optimum, impact or pool money."""
-        target, stop = end, ""
-        if (target - goal) * self.sign > 0:
-            target, stop = goal, "optimum"
-        if (target - self.bound) * self.sign > 0:
-            target, stop = self.bound, "dex_impact"
-        money = self.caps.dex_quote - self.dex_quote
-        if self.rising and liquidity > 0 and self.s + money * self.kept / liquidity < target:
-            target, stop = self.s + max(0.0, money) * self.kept / liquidity, self.caps.dex_cause
-        return target, stop
-
-    def _most(self, left: float, price: float) -> tuple[float, str]:
-        """The most base this level and the caps allow now; the cap's name if it binds."""
-        most, cause = left, ""
-        if self.caps.base_raw - self.base < most:
-            most, cause = self.caps.base_raw - self.base, self.caps.base_cause
-        if self.caps.cex_value - self.cex_value < most * price:
-            most, cause = (self.caps.cex_value - self.cex_value) / price, self.caps.cex_cause
-        return max(0.0, most), cause
-
-    def _after(self, liquidity: float, base: float) -> float:
-        """Where s stands after `base` more within a piece."""
-        if self.rising:
-            return 1 / (1 / self.s - base / liquidity)
-        return 1 / (1 / self.s + base * self.kept / liquidity)
+    def _enter(self, at: int) -> None:
+        """Begin the first piece from `at` on that has liquidity: others only move the price."""
+        count, sign = len(self._segments), self.sign
+        while at < count and self._segments[at][0] <= 0:
+            at += 1
+        self._at, self._cause = at, ""
+        if at == count:
+            # Nothing is left to trade with: the walk ends at the end of the last piece.
+            self._liquidity, self._start = 0.0, self._segments[-1][2]
+            self.depth, self.y = _NOTHING, sign / self._start
+            self.end = self.y
+            return
+        liquidity, start, end = self._segments[at]
+        self._liquidity, self._start = liquidity, start
+        self.depth = liquidity if sign > 0 else liquidity / self._kept
+        self.y, self.end = sign / start, sign / end
+        if self.end < self._bound:
+            self.end, self._cause = self._bound, "dex_impact"
+        if self._money < inf:
+            affordable = start + max(0.0, self._money - self._paid) * self._kept / liquidity
+            if 1 / affordable > self.end:
+                self.end, self._cause = 1 / affordable, self._money_cause
 
 
 class Available(msgspec.Struct, frozen=True, gc=False):
@@ -260,13 +285,15 @@ def walk_book(levels: tuple[Level, ...], lots: int) -> tuple[int, int] | None:
 
 def quote_exactly(
     spec: MarketSpec,
-    pool: Pool,
+    pool: Quoter,
     levels: tuple[Level, ...],
     direction: Direction,
     lots: int,
     now_s: int,
 ) -> LegQuotes | QuoteRefused:
     """Quote both legs of `lots` with the exact rules of book and chain.
+
+    `pool` quotes the direction's own way through the pool (`PoolCurve.quoter`).
 
     The base quantity is fixed on both legs: exact out when buying from the pool, exact in
     when selling to it. An order the pool would fill in part is refused.
@@ -276,7 +303,7 @@ def quote_exactly(
         return QuoteRefused("book_too_thin")
     base_raw = spec.raw_from_lots(lots)
     exact_in = direction == "buy_cex_sell_dex"
-    swap = quote(pool, base_raw, exact_in=exact_in, a_to_b=spec.sells_a(direction), now_s=now_s)
+    swap = pool.quote(base_raw, exact_in, now_s)
     if isinstance(swap, QuoteRefused):
         return swap
     if (swap.amount_in if exact_in else swap.amount_out) != base_raw:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from feeds.market.curve import fee_fraction, price, root_price, segments
 from feeds.market.pools import CpmmPool, QuoteRefused, Swap, Whirlpool
 from feeds.market.quote import quote
+from feeds.market.quoter import quoter_for
 from feeds.market.spec import Direction, MarketSpec
 from trading.intent import AssetSettings
 from trading.sizing import (
@@ -65,7 +66,8 @@ def _exact_profit(
 ) -> float | None:
     if lots <= 0:
         return 0.0
-    quotes = quote_exactly(spec, pool, ladder.levels, direction, lots, 0)
+    quoter = quoter_for(pool, a_to_b=spec.sells_a(direction))
+    quotes = quote_exactly(spec, quoter, ladder.levels, direction, lots, 0)
     if isinstance(quotes, QuoteRefused):
         return None
     value = quotes.cex_value_ticklots * ladder.tick_value * ladder.lot_raw * ladder.take
