@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from arbsite.clock import utc_now
-from feeds.market.pools import CpmmPool
+from feeds.market.pools import CpmmPool, Whirlpool
 from feeds.models import Market
 from feeds.sim import seeding as world
 from risk import services as risk
@@ -54,7 +54,7 @@ def seed_simulated_desk() -> list[str]:
                 "quote_decimals": spec.quote_decimals,
                 "vault_a": pool.vault_a,
                 "vault_b": pool.vault_b,
-                "tick_spacing": None if isinstance(pool, CpmmPool) else pool.tick_spacing,
+                "tick_spacing": pool.tick_spacing if isinstance(pool, Whirlpool) else None,
                 "amm_config": pool.amm_config if isinstance(pool, CpmmPool) else "",
                 "observation": pool.observation if isinstance(pool, CpmmPool) else "",
                 "is_verified": True,

@@ -10,10 +10,10 @@ from __future__ import annotations
 from contextlib import suppress
 from math import sqrt
 
+from feeds.market import ammv4, cpmm
 from feeds.market.adaptive import start_run
 from feeds.market.clmm import loaded_arrays, walk_targets
-from feeds.market.cpmm import reserves
-from feeds.market.pools import CpmmPool, Pool, Whirlpool
+from feeds.market.pools import AmmV4Pool, CpmmPool, Pool, Whirlpool
 from feeds.market.refusals import SwapRefused
 from feeds.market.steps import FEE_DENOMINATOR
 from feeds.market.ticks import sqrt_price_from_tick
@@ -30,7 +30,7 @@ def root_price(pool: Pool, base_is_a: bool) -> float:
     """Return the current s of the pool, before fees; 0.0 for an empty constant-product pool."""
     if isinstance(pool, Whirlpool):
         return _root_of(pool.sqrt_price, base_is_a)
-    reserve_a, reserve_b = reserves(pool)
+    reserve_a, reserve_b = product_reserves(pool)
     if reserve_a <= 0 or reserve_b <= 0:
         return 0.0
     return sqrt(reserve_b / reserve_a if base_is_a else reserve_a / reserve_b)
@@ -49,6 +49,8 @@ def fee_fraction(pool: Pool, now_s: int = 0) -> float:
     """
     if isinstance(pool, CpmmPool):
         return pool.trade_fee_rate / FEE_DENOMINATOR
+    if isinstance(pool, AmmV4Pool):
+        return pool.swap_fee_numerator / pool.swap_fee_denominator
     oracle = pool.oracle
     if oracle is None:
         return pool.fee_rate / FEE_DENOMINATOR
@@ -68,8 +70,8 @@ def segments(pool: Pool, *, buys_base: bool, base_is_a: bool) -> list[Segment]:
     Ends where the transaction's three tick arrays end, or at the first of them that was
     not read. Pieces without liquidity are kept (L = 0): they cost nothing to cross.
     """
-    if isinstance(pool, CpmmPool):
-        return _cpmm_segments(pool, buys_base, base_is_a)
+    if not isinstance(pool, Whirlpool):
+        return _product_segments(pool, buys_base, base_is_a)
     a_to_b = buys_base != base_is_a
     pieces: list[Segment] = []
     liquidity = pool.liquidity
@@ -89,10 +91,17 @@ def _root_of(sqrt_price: int, base_is_a: bool) -> float:
     return sqrt_price / _Q64 if base_is_a else _Q64 / sqrt_price
 
 
-def _cpmm_segments(pool: CpmmPool, buys_base: bool, base_is_a: bool) -> list[Segment]:
+def product_reserves(pool: CpmmPool | AmmV4Pool) -> tuple[int, int]:
+    """Return the tradable raw A and B of a constant-product pool."""
+    return ammv4.reserves(pool) if isinstance(pool, AmmV4Pool) else cpmm.reserves(pool)
+
+
+def _product_segments(
+    pool: CpmmPool | AmmV4Pool, buys_base: bool, base_is_a: bool
+) -> list[Segment]:
     here = root_price(pool, base_is_a)
     if not here:
         return []
-    reserve_a, reserve_b = reserves(pool)
+    reserve_a, reserve_b = product_reserves(pool)
     move = 1 + _MAX_PRICE_MOVE if buys_base else 1 - _MAX_PRICE_MOVE
     return [(sqrt(reserve_a) * sqrt(reserve_b), here, here * sqrt(move))]

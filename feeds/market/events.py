@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from feeds.market.pools import CpmmPool, Whirlpool
+from feeds.market.pools import Pool
 
 Level = tuple[int, int]
 VenueName = Literal["kraken", "solana"]
@@ -68,7 +68,7 @@ class PoolUpdated(msgspec.Struct, frozen=True, tag="pool_updated"):
 
     pool: str
     slot: int
-    state: Whirlpool | CpmmPool
+    state: Pool
     recv_ns: int
 
 

@@ -1,9 +1,9 @@
 """Pool states as plain integers: what the chain says about one pool at one slot.
 
 These structs are shared by the decoders (`venues/solana/layouts`), the exact math
-(`clmm`, `cpmm`), the engine and the simulator. They hold no behaviour. All amounts are
-raw base units, prices Q64.64 of sqrt(raw_b / raw_a). Layout source: facts of the deployed
-Orca Whirlpool and Raydium CPMM programs.
+(`clmm`, `cpmm`, `ammv4`), the engine and the simulator. They hold no behaviour. All
+amounts are raw base units, prices Q64.64 of sqrt(raw_b / raw_a). Layout source: facts of
+the deployed Orca Whirlpool, Raydium CPMM and Raydium AMM v4 programs.
 """
 
 from __future__ import annotations
@@ -119,14 +119,38 @@ class CpmmPool(msgspec.Struct, frozen=True, tag="cpmm"):
     slot: int = 0
 
 
-Pool = Whirlpool | CpmmPool
+class AmmV4Pool(msgspec.Struct, frozen=True, tag="ammv4"):
+    """A Raydium AMM v4 pool with its vault balances; a is its "coin", b its "pc".
+
+    Mints are in no order. Reserves are `vault - need_take_pnl` per side. `program_build`
+    selects the rounding of results below one: "openbook" (to nearest) or "current" (up).
+    """
+
+    address: str
+    mint_a: str
+    mint_b: str
+    vault_a: str
+    vault_b: str
+    vault_a_raw: int
+    vault_b_raw: int
+    need_take_pnl_a: int
+    need_take_pnl_b: int
+    swap_fee_numerator: int
+    swap_fee_denominator: int
+    status: int
+    open_time: int
+    program_build: str = "current"
+    slot: int = 0
+
+
+Pool = Whirlpool | CpmmPool | AmmV4Pool
 
 
 class Swap(msgspec.Struct, frozen=True, gc=False):
     """An exact swap: what the user pays and gets (raw, transfer fees included).
 
     `fee` is the whole swap fee in the input token; `after` the pool's state afterwards.
-    `crossings` counts initialised ticks crossed (0 on CPMM).
+    `crossings` counts initialised ticks crossed (0 on a constant-product pool).
     """
 
     amount_in: int

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from feeds.market import clmm, cpmm
-from feeds.market.pools import Pool, QuoteRefused, Swap, Whirlpool
+from feeds.market import ammv4, clmm, cpmm
+from feeds.market.pools import AmmV4Pool, Pool, QuoteRefused, Swap, Whirlpool
 
 
 def quote(
@@ -16,4 +16,6 @@ def quote(
     """
     if isinstance(pool, Whirlpool):
         return clmm.swap(pool, amount, exact_in=exact_in, a_to_b=a_to_b, now_s=now_s)
+    if isinstance(pool, AmmV4Pool):
+        return ammv4.swap(pool, amount, exact_in=exact_in, a_to_b=a_to_b, now_s=now_s)
     return cpmm.swap(pool, amount, exact_in=exact_in, a_to_b=a_to_b, now_s=now_s)

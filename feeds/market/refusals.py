@@ -1,6 +1,6 @@
 """Every reason a swap has no quote, with the deployed program's code where it has one.
 
-`SwapRefused` carries a reason out of nested math; `clmm.swap` and `cpmm.swap` turn it
+`SwapRefused` carries a reason out of nested math; `clmm`, `cpmm` and `ammv4` turn it
 into the value their callers see, it never leaves this package.
 """
 
@@ -34,6 +34,13 @@ CPMM_NOT_APPROVED = QuoteRefused("not_approved", 6000)
 CPMM_ZERO = QuoteRefused("zero_amount", 2505)
 CPMM_RESERVES = QuoteRefused("insufficient_reserves")
 CPMM_CREATOR_FEE = QuoteRefused("creator_fee")
+
+# Raydium AMM v4
+AMMV4_STATUS = QuoteRefused("not_approved", 22)
+AMMV4_WAITING = QuoteRefused("waiting_trade", 22)
+AMMV4_ORDER_BOOK = QuoteRefused("order_book_share")
+AMMV4_ZERO = QuoteRefused("zero_amount", 29)
+AMMV4_RESERVES = QuoteRefused("insufficient_reserves", 40)
 
 
 class SwapRefused(Exception):

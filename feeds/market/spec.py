@@ -33,7 +33,7 @@ class MarketSpec(msgspec.Struct, frozen=True):
     qty_min_lots: int
     cost_min: str
     pool: str
-    pool_kind: Literal["whirlpool", "cpmm"]
+    pool_kind: Literal["whirlpool", "cpmm", "ammv4"]
     pool_quote: str
     base_mint: str
     quote_mint: str

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from feeds.market import cpmm
-from feeds.market.curve import fee_fraction
+from feeds.market.curve import fee_fraction, product_reserves
 from feeds.market.pools import Pool, QuoteRefused, Swap, Whirlpool
 from feeds.market.ticks import MAX_SQRT_PRICE, MIN_SQRT_PRICE
 from feeds.sim.kraken.records import Side
@@ -44,7 +43,7 @@ def pool_price(pool: Pool, market: SimMarket) -> float:
     if isinstance(pool, Whirlpool):
         b_per_a = (pool.sqrt_price / 2**64) ** 2
     else:
-        reserve_a, reserve_b = cpmm.reserves(pool)
+        reserve_a, reserve_b = product_reserves(pool)
         b_per_a = reserve_b / reserve_a
     raw = b_per_a if spec.base_is_a else 1 / b_per_a
     return float(raw * 10.0 ** (spec.base_decimals - spec.quote_decimals))
@@ -66,7 +65,7 @@ def swap_to_price(
             accounts, pool.address, _BIG_AMOUNT, exact_in=True,
             a_to_b=limit < pool.sqrt_price, now_s=now_s, sqrt_price_limit=limit,
         )  # fmt: skip
-    reserve_a, reserve_b = cpmm.reserves(pool)
+    reserve_a, reserve_b = product_reserves(pool)
     invariant, root = math.sqrt(reserve_a) * math.sqrt(reserve_b), target / 2**64
     gap_a, gap_b = invariant / root - reserve_a, invariant * root - reserve_b
     a_to_b = gap_a > 0

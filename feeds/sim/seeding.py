@@ -27,6 +27,9 @@ ATA_PROGRAM = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
 SYSTEM_PROGRAM = "11111111111111111111111111111111"
 WHIRLPOOL_PROGRAM = "whirLbMiicVdio4qvUfM5KAg6Ct8VwpYzGff3uctyCc"
 CPMM_PROGRAM = "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"
+AMMV4_PROGRAM = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8"
+AMMV4_NONCE = 254
+JUPITER_PROGRAM = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
 
 LAMPORTS_PER_SOL = 10**9
 
@@ -106,6 +109,16 @@ def oracle_of(pool: str) -> str:
 def cpmm_authority() -> str:
     """The owner of every CPMM vault."""
     return pda(CPMM_PROGRAM, b"vault_and_lp_mint_auth_seed")
+
+
+def ammv4_authority() -> str:
+    """The owner of every AMM v4 vault."""
+    return pda(AMMV4_PROGRAM, b"amm authority")
+
+
+def jupiter_event_authority() -> str:
+    """The account every Jupiter route names for its events."""
+    return pda(JUPITER_PROGRAM, b"__event_authority")
 
 
 def simulated_credentials() -> SimCredentials:

@@ -153,7 +153,7 @@ class DexSwap(msgspec.Struct, frozen=True):
     """
 
     pool: str
-    pool_kind: Literal["whirlpool", "cpmm"]
+    pool_kind: Literal["whirlpool", "cpmm", "ammv4"]
     a_to_b: bool
     exact_in: bool
     amount_raw: int

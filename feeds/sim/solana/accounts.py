@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from feeds.market.clmm import arrays_for_swap
-from feeds.market.pools import CpmmPool, Pool, TickArray, Whirlpool
+from feeds.market.pools import AmmV4Pool, CpmmPool, Pool, TickArray, Whirlpool
 from feeds.sim import seeding
 from feeds.venues.solana import layouts
 
@@ -44,7 +44,7 @@ class Token(msgspec.Struct, frozen=True, tag="token"):
 class Core(msgspec.Struct, frozen=True, tag="core"):
     """A pool's own account: no tick arrays, no vault balances inside."""
 
-    pool: Whirlpool | CpmmPool
+    pool: Pool
 
 
 class Array(msgspec.Struct, frozen=True, tag="array"):
@@ -109,6 +109,9 @@ def encode(address: str, state: State) -> Encoded:
     if isinstance(state, Core):
         if isinstance(state.pool, Whirlpool):
             return _rented(seeding.WHIRLPOOL_PROGRAM, layouts.encode_whirlpool(state.pool))
+        if isinstance(state.pool, AmmV4Pool):
+            data = layouts.encode_ammv4_state(_ammv4_state(state.pool))
+            return _rented(seeding.AMMV4_PROGRAM, data)
         return _rented(seeding.CPMM_PROGRAM, layouts.encode_cpmm_state(_cpmm_state(state.pool)))
     if isinstance(state, Config):
         rates = layouts.AmmConfig(
@@ -149,6 +152,25 @@ def _cpmm_state(pool: CpmmPool) -> layouts.CpmmState:
         enable_creator_fee=pool.enable_creator_fee,
         creator_fees_a=pool.creator_fees_a,
         creator_fees_b=pool.creator_fees_b,
+    )
+
+
+def _ammv4_state(pool: AmmV4Pool) -> layouts.AmmV4State:
+    return layouts.AmmV4State(
+        address=pool.address,
+        status=pool.status,
+        nonce=seeding.AMMV4_NONCE,
+        decimals_a=seeding.decimals_of(pool.mint_a),
+        decimals_b=seeding.decimals_of(pool.mint_b),
+        swap_fee_numerator=pool.swap_fee_numerator,
+        swap_fee_denominator=pool.swap_fee_denominator,
+        need_take_pnl_a=pool.need_take_pnl_a,
+        need_take_pnl_b=pool.need_take_pnl_b,
+        open_time=pool.open_time,
+        vault_a=pool.vault_a,
+        vault_b=pool.vault_b,
+        mint_a=pool.mint_a,
+        mint_b=pool.mint_b,
     )
 
 
@@ -210,7 +232,7 @@ class Ledger:
         core = self.get(address)
         if not isinstance(core, Core):
             raise KeyError(address)
-        if isinstance(core.pool, CpmmPool):
+        if not isinstance(core.pool, Whirlpool):
             return msgspec.structs.replace(
                 core.pool,
                 vault_a_raw=self.raw(core.pool.vault_a),

@@ -12,7 +12,16 @@ from collections.abc import Mapping
 import msgspec
 
 from feeds.market import clmm, cpmm
-from feeds.market.pools import CpmmPool, QuoteRefused, Swap, Tick, TickArray, Whirlpool
+from feeds.market.pools import (
+    AmmV4Pool,
+    CpmmPool,
+    QuoteRefused,
+    Swap,
+    Tick,
+    TickArray,
+    Whirlpool,
+)
+from feeds.market.quote import quote
 from feeds.market.ticks import (
     array_start_of,
     sqrt_price_from_tick,
@@ -71,7 +80,7 @@ def swap_as_flow(
             sqrt_price_limit=sqrt_price_limit,
         )  # fmt: skip
     else:
-        found = cpmm.swap(pool, amount, exact_in=exact_in, a_to_b=a_to_b, now_s=now_s)
+        found = quote(pool, amount, exact_in=exact_in, a_to_b=a_to_b, now_s=now_s)
     if isinstance(found, QuoteRefused):
         return found
     mint_in, mint_out = (pool.mint_a, pool.mint_b) if a_to_b else (pool.mint_b, pool.mint_a)
@@ -216,6 +225,9 @@ def _open_pool(accounts: Ledger, market: SimMarket) -> None:
         rates = Config(pool.trade_fee_rate, pool.protocol_fee_rate, pool.fund_fee_rate)
         accounts.put(pool.amm_config, rates)
         accounts.put(pool.observation, Opaque(seeding.CPMM_PROGRAM, _OBSERVATION_SIZE))
+    elif isinstance(pool, AmmV4Pool):
+        owner = seeding.ammv4_authority()
+        raws = pool.vault_a_raw, pool.vault_b_raw
     else:
         owner, raws = pool.address, (_DUST, _DUST)
     accounts.put(pool.vault_a, Token(pool.mint_a, owner, raws[0]))

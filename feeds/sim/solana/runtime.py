@@ -13,6 +13,7 @@ import msgspec
 
 from feeds.sim import seeding
 from feeds.sim.solana.accounts import Ledger, Token, Wallet
+from feeds.sim.solana.ammv4_program import ammv4_swap
 from feeds.sim.solana.swaps import Call, ProgramFailed, cpmm_swap, whirlpool_swap
 from feeds.sim.solana.transactions import COMPUTE_BUDGET_PROGRAM, Step, Transaction, transfer_of
 
@@ -55,6 +56,7 @@ class NotChargeable(Exception):
 _PROGRAMS: dict[str, Callable[[Call], None]] = {
     seeding.WHIRLPOOL_PROGRAM: whirlpool_swap,
     seeding.CPMM_PROGRAM: cpmm_swap,
+    seeding.AMMV4_PROGRAM: ammv4_swap,
 }
 
 

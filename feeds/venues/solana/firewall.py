@@ -23,6 +23,7 @@ from feeds.venues.solana.programs import (
     SYSTEM_PROGRAM,
     PoolRef,
     ProgramIds,
+    ammv4_authority,
     anchor_discriminator,
     associated_token_address,
     cpmm_authority,
@@ -38,6 +39,8 @@ _TRANSFER = struct.Struct("<IQ")
 _SET_LIMIT, _SET_PRICE, _SYSTEM_TRANSFER = 2, 3, 2
 _WHIRLPOOL_DATA = struct.Struct("<8sQQ16sBBB")
 _CPMM_DATA = struct.Struct("<8sQQ")
+_AMMV4_DATA = struct.Struct("<BQQ")
+_AMMV4_TAGS = {True: 16, False: 17}  # exact in: SwapBaseInV2, exact out: SwapBaseOutV2
 
 
 class FirewallLimits(msgspec.Struct, frozen=True):
@@ -128,6 +131,10 @@ def _check_instruction(instruction: CompiledInstruction, keys: list[str], want: 
         _check_cpmm_data(data, want.swap)
         _check_roles(accounts, _cpmm_roles(want))
         return "swap"
+    if program == want.ids.ammv4 and want.ref.kind == "ammv4":
+        _check_ammv4_data(data, want.swap)
+        _check_roles(accounts, _ammv4_roles(want))
+        return "swap"
     raise NotSent(f"firewall: program {program} is not allowed")
 
 
@@ -164,6 +171,15 @@ def _check_cpmm_data(data: bytes, swap: DexSwap) -> None:
     disc, first, second = _CPMM_DATA.unpack(data)
     name = "swap_base_input" if swap.exact_in else "swap_base_output"
     _must(disc == anchor_discriminator(name), f"not {name}")
+    amount, threshold = (first, second) if swap.exact_in else (second, first)
+    _must(amount == swap.amount_raw, f"amount {amount}")
+    _must(threshold == swap.threshold_raw, f"threshold {threshold}")
+
+
+def _check_ammv4_data(data: bytes, swap: DexSwap) -> None:
+    _must(len(data) == _AMMV4_DATA.size, "swap arguments have another length")
+    tag, first, second = _AMMV4_DATA.unpack(data)
+    _must(tag == _AMMV4_TAGS[swap.exact_in], f"instruction tag {tag}")
     amount, threshold = (first, second) if swap.exact_in else (second, first)
     _must(amount == swap.amount_raw, f"amount {amount}")
     _must(threshold == swap.threshold_raw, f"threshold {threshold}")
@@ -217,6 +233,23 @@ def _cpmm_roles(want: Expectation) -> list[tuple[str, str]]:
     ]
 
 
+def _ammv4_roles(want: Expectation) -> list[tuple[str, str]]:
+    ref, ids, wallet = want.ref, want.ids, want.wallet
+    # The program takes the direction from these two accounts: their order is the trade.
+    mints = (ref.mint_a, ref.mint_b) if want.swap.a_to_b else (ref.mint_b, ref.mint_a)
+    own_in, own_out = (associated_token_address(wallet, mint, ids) for mint in mints)
+    return [
+        ("token program", ids.token),
+        ("pool", ref.address),
+        ("authority", ammv4_authority(ids)),
+        ("vault a", ref.vault_a),
+        ("vault b", ref.vault_b),
+        ("own input account", own_in),
+        ("own output account", own_out),
+        ("owner", wallet),
+    ]
+
+
 def _check_roles(accounts: list[str], roles: list[tuple[str, str]]) -> None:
     _must(len(accounts) == len(roles), f"{len(accounts)} swap accounts, not {len(roles)}")
     for account, (role, expected) in zip(accounts, roles, strict=True):
@@ -236,7 +269,7 @@ def _check_writables(message: MessageV0, keys: list[str], want: Expectation) -> 
         allowed.add(oracle_address(ref.address, want.ids))
         starts = want.swap.tick_array_starts
         allowed |= {tick_array_address(ref.address, start, want.ids) for start in starts}
-    else:
+    elif ref.kind == "cpmm":
         allowed.add(observation_address(ref.address, want.ids))
     used = {index for instruction in message.instructions for index in instruction.accounts}
     used |= {instruction.program_id_index for instruction in message.instructions}

@@ -1,7 +1,8 @@
 """The account codecs of the Solana venue under one name.
 
 What the feed, the trading adapter and the simulator import; the code stands by program
-in `accounts`, `whirlpool_layouts` and `cpmm_layouts`. No I/O, no prices, no decisions.
+in `accounts`, `whirlpool_layouts`, `cpmm_layouts` and `ammv4_layouts`. No I/O, no
+prices, no decisions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,13 @@ from feeds.venues.solana.accounts import (
     encode_token_account,
     key_bytes,
     key_text,
+)
+from feeds.venues.solana.ammv4_layouts import (
+    AMMV4_LEN,
+    AmmV4State,
+    assemble_ammv4,
+    decode_ammv4_state,
+    encode_ammv4_state,
 )
 from feeds.venues.solana.cpmm_layouts import (
     AMM_CONFIG_LEN,
@@ -47,6 +55,7 @@ from feeds.venues.solana.whirlpool_layouts import (
 )
 
 __all__ = [
+    "AMMV4_LEN",
     "AMM_CONFIG_LEN",
     "CPMM_POOL_LEN",
     "DYNAMIC_TICK_ARRAY_DISC",
@@ -56,12 +65,15 @@ __all__ = [
     "TOKEN_ACCOUNT_LEN",
     "WHIRLPOOL_LEN",
     "AmmConfig",
+    "AmmV4State",
     "CpmmState",
     "RawAccount",
     "TokenAccount",
     "Traded",
+    "assemble_ammv4",
     "assemble_cpmm",
     "decode_amm_config",
+    "decode_ammv4_state",
     "decode_cpmm_state",
     "decode_oracle",
     "decode_tick_array",
@@ -69,6 +81,7 @@ __all__ = [
     "decode_traded",
     "decode_whirlpool",
     "encode_amm_config",
+    "encode_ammv4_state",
     "encode_cpmm_state",
     "encode_dynamic_tick_array",
     "encode_fixed_tick_array",

@@ -1,7 +1,8 @@
 """Which accounts make up one pool, and the pool state they make together.
 
 A pool is several accounts: a Whirlpool with the tick arrays around its price (and its
-oracle), a CPMM pool with its vaults and fee configuration. Decoding is per account and
+oracle), a CPMM pool with its vaults and fee configuration, an AMM v4 pool with its vaults.
+Decoding is per account and
 cached by the caller; assembling trusts that all parts are true at the slot it is told.
 Pure of I/O and of any notion of endpoints. Called by `pool_view` and `feed`.
 """
@@ -14,18 +15,27 @@ from typing import Protocol
 import msgspec
 
 from arbsite.errors import FeedCorrupt
-from feeds.market.pools import AdaptiveFee, CpmmPool, TickArray, Whirlpool
+from feeds.market.pools import AdaptiveFee, AmmV4Pool, CpmmPool, Pool, TickArray, Whirlpool
 from feeds.market.ticks import MAX_TICK, MIN_TICK, TICKS_PER_ARRAY, array_start_of
 from feeds.venues.solana import layouts
-from feeds.venues.solana.layouts import AmmConfig, CpmmState, RawAccount, TokenAccount
+from feeds.venues.solana.layouts import (
+    AmmConfig,
+    AmmV4State,
+    CpmmState,
+    RawAccount,
+    TokenAccount,
+)
 from feeds.venues.solana.programs import (
     PoolKind,
     ProgramIds,
+    ammv4_authority,
     oracle_address,
     tick_array_address,
 )
 
-Part = Whirlpool | TickArray | AdaptiveFee | CpmmState | AmmConfig | TokenAccount | None
+Part = (
+    Whirlpool | TickArray | AdaptiveFee | CpmmState | AmmConfig | AmmV4State | TokenAccount | None
+)
 
 WINDOW_RADIUS = 3
 """Arrays on either side of the price's own: a swap reads up to three ahead of it, and one
@@ -49,10 +59,10 @@ class PoolAccounts(Protocol):
     def decode(self, address: str, account: RawAccount | None) -> Part:
         """Decode one of them; FeedCorrupt when it is not what belongs there."""
 
-    def assemble(self, parts: Mapping[str, Part], *, slot: int) -> Whirlpool | CpmmPool:
+    def assemble(self, parts: Mapping[str, Part], *, slot: int) -> Pool:
         """Make the pool of parts that are all true at `slot`."""
 
-    def moved(self, state: Whirlpool | CpmmPool) -> PoolAccounts | None:
+    def moved(self, state: Pool) -> PoolAccounts | None:
         """Return the set to watch instead when the price left the middle, else None."""
 
 
@@ -65,6 +75,8 @@ def accounts_of(
     if kind == "whirlpool":
         pool = layouts.decode_whirlpool(account, program=ids.whirlpool)
         return WhirlpoolAccounts.around(pool, ids)
+    if kind == "ammv4":
+        return AmmV4Accounts(layouts.decode_ammv4_state(account, program=ids.ammv4), ids)
     state = layouts.decode_cpmm_state(account, program=ids.cpmm)
     if (state.token_program_a, state.token_program_b) != (ids.token, ids.token):
         raise FeedCorrupt(f"cpmm pool {address}: not both mints are classic SPL tokens")
@@ -156,7 +168,7 @@ class WhirlpoolAccounts:
             raise FeedCorrupt(f"oracle of {self.address} is missing")
         return msgspec.structs.replace(pool, tick_arrays=arrays, oracle=oracle, slot=slot)
 
-    def moved(self, state: Whirlpool | CpmmPool) -> PoolAccounts | None:
+    def moved(self, state: Pool) -> PoolAccounts | None:
         """Return the window around the new price, None while it is still in the middle."""
         if not isinstance(state, Whirlpool):
             return None
@@ -203,8 +215,52 @@ class CpmmAccounts:
             raise FeedCorrupt(f"pool {self.address} is missing a part")
         return layouts.assemble_cpmm(state, config, vault_a, vault_b, slot=slot)
 
-    def moved(self, state: Whirlpool | CpmmPool) -> PoolAccounts | None:
+    def moved(self, state: Pool) -> PoolAccounts | None:
         """A CPMM pool has one account set for life."""
+        return None
+
+
+class AmmV4Accounts:
+    """An AMM v4 pool and its vaults."""
+
+    def __init__(self, state: AmmV4State, ids: ProgramIds) -> None:
+        self.address = state.address
+        self.vault_a = state.vault_a
+        self.vault_b = state.vault_b
+        self.watched = (state.address, state.vault_a, state.vault_b)
+        self.checked: tuple[str, ...] = ()
+        self._mints = (state.mint_a, state.mint_b)
+        self._ids = ids
+
+    def decode(self, address: str, account: RawAccount | None) -> Part:
+        """Decode the pool or a vault."""
+        if account is None:
+            raise FeedCorrupt(f"account {address} of pool {self.address} is gone")
+        if address != self.address:
+            vault = layouts.decode_token_account(account, program=self._ids.token)
+            if vault.owner != ammv4_authority(self._ids):
+                raise FeedCorrupt(f"vault {address} belongs to {vault.owner}")
+            return vault
+        state = layouts.decode_ammv4_state(account, program=self._ids.ammv4)
+        identity = (state.vault_a, state.vault_b, state.mint_a, state.mint_b)
+        if identity != (self.vault_a, self.vault_b, *self._mints):
+            raise FeedCorrupt(f"amm v4 pool {self.address} changed its identity")
+        return state
+
+    def assemble(self, parts: Mapping[str, Part], *, slot: int) -> AmmV4Pool:
+        """Make the pool with its reserves."""
+        state = parts[self.address]
+        vault_a, vault_b = parts[self.vault_a], parts[self.vault_b]
+        if not (
+            isinstance(state, AmmV4State)
+            and isinstance(vault_a, TokenAccount)
+            and isinstance(vault_b, TokenAccount)
+        ):
+            raise FeedCorrupt(f"pool {self.address} is missing a part")
+        return layouts.assemble_ammv4(state, vault_a, vault_b, slot=slot)
+
+    def moved(self, state: Pool) -> PoolAccounts | None:
+        """An AMM v4 pool has one account set for life."""
         return None
 
 

@@ -10,7 +10,8 @@ published at once, without another read:
   changed, or a different remainder, is an LP's doing: unsettled.
 - Whirlpool, adaptive fee: as above, and the oracle has been notified as often as the pool
   at the same slot.
-- CPMM: pool and both vaults have been notified at the same slot equally often.
+- CPMM, AMM v4: pool and both vaults have been notified at the same slot equally often
+  (a swap writes all three: the pool keeps totals of what was traded).
 
 Anything else is `unsettled` and the feed reads all accounts at one slot. A read is true
 by construction and becomes the new base. It also is the probe: an account that a read
@@ -24,16 +25,17 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from arbsite.errors import FeedCorrupt
-from feeds.market.pools import CpmmPool, Whirlpool
+from feeds.market.pools import Pool, Whirlpool
 from feeds.venues.solana.accounts import RawAccount
 from feeds.venues.solana.pool_accounts import (
+    AmmV4Accounts,
     CpmmAccounts,
     Part,
     PoolAccounts,
     WhirlpoolAccounts,
 )
 
-PoolState = Whirlpool | CpmmPool
+PoolState = Pool
 
 _PROBE_SLOTS = 3
 
@@ -147,6 +149,8 @@ class PoolView:
             is_settled = self._is_whirlpool_settled(self.accounts, address, changed=changed)
         elif isinstance(self.accounts, CpmmAccounts):
             is_settled = self._is_cpmm_settled(self.accounts, address, changed=changed)
+        elif isinstance(self.accounts, AmmV4Accounts):
+            is_settled = self._is_trio_settled(self.accounts)
         else:
             is_settled = False
         if is_settled is None:
@@ -187,6 +191,9 @@ class PoolView:
     ) -> bool | None:
         if address == accounts.config:
             return False if changed else None
+        return self._is_trio_settled(accounts)
+
+    def _is_trio_settled(self, accounts: CpmmAccounts | AmmV4Accounts) -> bool:
         trio = [self._held[a] for a in (accounts.address, accounts.vault_a, accounts.vault_b)]
         return len({(held.slot, held.count) for held in trio}) == 1 and trio[0].count > 0
 

@@ -1,6 +1,6 @@
 """Program ids, derived addresses and instruction bytes of what we call on Solana.
 
-Facts of the deployed Orca Whirlpool and Raydium CPMM programs: account order, argument
+Facts of the deployed Orca Whirlpool and Raydium programs: account order, argument
 layout, seeds. Nothing here signs, sends or decides; `transactions` builds messages from
 it, `firewall` checks them against it, the simulator parses with the same constants.
 """
@@ -18,12 +18,12 @@ from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import ID as SYSTEM_ID
 
-from feeds.market.pools import CpmmPool, Whirlpool
+from feeds.market.pools import AmmV4Pool, Pool, Whirlpool
 
 COMPUTE_BUDGET = str(COMPUTE_BUDGET_ID)
 SYSTEM_PROGRAM = str(SYSTEM_ID)
 
-PoolKind = Literal["whirlpool", "cpmm"]
+PoolKind = Literal["whirlpool", "cpmm", "ammv4"]
 
 
 def anchor_discriminator(name: str) -> bytes:
@@ -37,6 +37,8 @@ SWAP_BASE_OUTPUT_DISC = anchor_discriminator("swap_base_output")
 
 SWAP_V2_ARGS = struct.Struct("<8sQQQQ??")  # amount, threshold, limit lo/hi, exact in, a to b
 CPMM_ARGS = struct.Struct("<8sQQ")
+AMMV4_ARGS = struct.Struct("<BQQ")
+AMMV4_SWAP_IN, AMMV4_SWAP_OUT = 16, 17
 _SUPPLEMENTAL_TICK_ARRAYS = 6
 _MAX_SUPPLEMENTAL = 3
 _SWAP_V2_TICK_ARRAYS = 3
@@ -47,6 +49,8 @@ class ProgramIds(msgspec.Struct, frozen=True):
 
     whirlpool: str = "whirLbMiicVdio4qvUfM5KAg6Ct8VwpYzGff3uctyCc"
     cpmm: str = "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"
+    ammv4: str = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8"
+    jupiter: str = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
     token: str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105 - a program id
     memo: str = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
     associated_token: str = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"  # noqa: S105
@@ -72,13 +76,15 @@ class PoolRef(msgspec.Struct, frozen=True):
     observation: str = ""
 
     @classmethod
-    def from_pool(cls, pool: Whirlpool | CpmmPool) -> PoolRef:
+    def from_pool(cls, pool: Pool) -> PoolRef:
         """Take the static part of a pool state."""
         if isinstance(pool, Whirlpool):
             return cls(
                 pool.address, "whirlpool", pool.mint_a, pool.mint_b, pool.vault_a, pool.vault_b,
                 tick_spacing=pool.tick_spacing,
             )  # fmt: skip
+        if isinstance(pool, AmmV4Pool):
+            return cls(pool.address, "ammv4", pool.mint_a, pool.mint_b, pool.vault_a, pool.vault_b)
         return cls(
             pool.address, "cpmm", pool.mint_a, pool.mint_b, pool.vault_a, pool.vault_b,
             amm_config=pool.amm_config, observation=pool.observation,
@@ -118,6 +124,16 @@ def whirlpool_address(
 def cpmm_authority(ids: ProgramIds = MAINNET) -> str:
     """Return the PDA that owns every CPMM vault."""
     return derived_address(ids.cpmm, b"vault_and_lp_mint_auth_seed")
+
+
+def ammv4_authority(ids: ProgramIds = MAINNET) -> str:
+    """Return the PDA that owns every AMM v4 vault."""
+    return derived_address(ids.ammv4, b"amm authority")
+
+
+def jupiter_event_authority(ids: ProgramIds = MAINNET) -> str:
+    """Return the PDA that every Jupiter route names for its events."""
+    return derived_address(ids.jupiter, b"__event_authority")
 
 
 def observation_address(pool: str, ids: ProgramIds = MAINNET) -> str:
@@ -218,6 +234,39 @@ def cpmm_swap(
         _writable(ref.observation),
     ]
     return Instruction(Pubkey.from_string(ids.cpmm), data, metas)
+
+
+def ammv4_swap(
+    ref: PoolRef,
+    owner: str,
+    *,
+    amount_raw: int,
+    threshold_raw: int,
+    exact_in: bool,
+    a_to_b: bool,
+    ids: ProgramIds = MAINNET,
+) -> Instruction:
+    """Build SwapBaseInV2 (amount in, min out) or SwapBaseOutV2 (max in, amount out).
+
+    The eight-account form of the program's builds without an order book; the pool itself
+    tells the direction by the mints of the two own accounts.
+    """
+    if exact_in:
+        data = AMMV4_ARGS.pack(AMMV4_SWAP_IN, amount_raw, threshold_raw)
+    else:
+        data = AMMV4_ARGS.pack(AMMV4_SWAP_OUT, threshold_raw, amount_raw)
+    mint_in, mint_out = (ref.mint_a, ref.mint_b) if a_to_b else (ref.mint_b, ref.mint_a)
+    metas = [
+        _readonly(ids.token),
+        _writable(ref.address),
+        _readonly(ammv4_authority(ids)),
+        _writable(ref.vault_a),
+        _writable(ref.vault_b),
+        _writable(associated_token_address(owner, mint_in, ids)),
+        _writable(associated_token_address(owner, mint_out, ids)),
+        AccountMeta(Pubkey.from_string(owner), is_signer=True, is_writable=False),
+    ]
+    return Instruction(Pubkey.from_string(ids.ammv4), data, metas)
 
 
 def _writable(address: str) -> AccountMeta:

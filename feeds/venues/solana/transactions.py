@@ -18,7 +18,7 @@ from solders.system_program import TransferParams, transfer
 
 from arbsite.errors import NotSent
 from feeds.venues.base import DexSwap
-from feeds.venues.solana.programs import PoolRef, ProgramIds, cpmm_swap, swap_v2
+from feeds.venues.solana.programs import PoolRef, ProgramIds, ammv4_swap, cpmm_swap, swap_v2
 
 BASE_FEE_LAMPORTS = 5_000
 _MICRO = 1_000_000
@@ -68,6 +68,12 @@ def _swap_instruction(swap: DexSwap, ref: PoolRef, wallet: str, ids: ProgramIds)
             amount_raw=swap.amount_raw, threshold_raw=swap.threshold_raw,
             exact_in=swap.exact_in, a_to_b=swap.a_to_b,
             tick_array_starts=swap.tick_array_starts, ids=ids,
+        )  # fmt: skip
+    if swap.pool_kind == "ammv4":
+        return ammv4_swap(
+            ref, wallet,
+            amount_raw=swap.amount_raw, threshold_raw=swap.threshold_raw,
+            exact_in=swap.exact_in, a_to_b=swap.a_to_b, ids=ids,
         )  # fmt: skip
     return cpmm_swap(
         ref, wallet,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from feeds.market.pools import CpmmPool, Tick, TickArray, Whirlpool
+from feeds.market.pools import AmmV4Pool, CpmmPool, Tick, TickArray, Whirlpool
 from feeds.market.ticks import sqrt_price_from_tick
 from feeds.venues.solana import layouts
-from feeds.venues.solana.layouts import AmmConfig, CpmmState, RawAccount, TokenAccount
+from feeds.venues.solana.layouts import AmmConfig, AmmV4State, CpmmState, RawAccount, TokenAccount
 from feeds.venues.solana.programs import (
     ProgramIds,
+    ammv4_authority,
     cpmm_authority,
     observation_address,
     oracle_address,
@@ -140,3 +141,41 @@ def arrays_around(pool: Whirlpool, radius: int = 3) -> list[TickArray]:
     arrays[0] = TickArray(low, (Tick(low, pool.liquidity, pool.liquidity),))
     arrays[-1] = TickArray(high, (Tick(high, -pool.liquidity, pool.liquidity),))
     return arrays
+
+
+def ammv4_accounts(**changes: Any) -> dict[str, RawAccount]:
+    """The pool and vault accounts of one AMM v4 pool, by address."""
+    vault_a_raw = changes.pop("vault_a_raw", 10_000_000)
+    vault_b_raw = changes.pop("vault_b_raw", 2_000_000)
+    fields: dict[str, Any] = {
+        "address": key("ammv4"),
+        "status": 6,
+        "nonce": 254,
+        "decimals_a": 9,
+        "decimals_b": 6,
+        "swap_fee_numerator": 25,
+        "swap_fee_denominator": 10_000,
+        "need_take_pnl_a": 10,
+        "need_take_pnl_b": 20,
+        "open_time": 0,
+        "vault_a": key("ammv4 vault a"),
+        "vault_b": key("ammv4 vault b"),
+        "mint_a": WSOL,
+        "mint_b": USDC,
+    }
+    state = AmmV4State(**(fields | changes))
+    authority = ammv4_authority(IDS)
+    made = [
+        account(state.address, layouts.encode_ammv4_state(state), IDS.ammv4),
+        token_account(state.vault_a, state.mint_a, authority, vault_a_raw),
+        token_account(state.vault_b, state.mint_b, authority, vault_b_raw),
+    ]
+    return {one.address: one for one in made}
+
+
+def ammv4_pool(**changes: Any) -> AmmV4Pool:
+    """The pool those accounts make."""
+    found = list(ammv4_accounts(**changes).values())
+    state = layouts.decode_ammv4_state(found[0], program=IDS.ammv4)
+    vaults = [layouts.decode_token_account(one, program=IDS.token) for one in found[1:]]
+    return layouts.assemble_ammv4(state, *vaults, slot=5)

@@ -22,6 +22,7 @@ from feeds.venues.base import DexSwap
 from feeds.venues.solana.firewall import Expectation, FirewallLimits, check_message
 from feeds.venues.solana.programs import (
     PoolRef,
+    ammv4_swap,
     associated_token_address,
     cpmm_swap,
     swap_v2,
@@ -34,13 +35,14 @@ WALLET = key("wallet")
 THIEF = key("thief")
 TIP = key("tip account")
 BLOCKHASH = key("blockhash")
+KINDS = ["whirlpool", "cpmm", "ammv4"]
 STARTS = (-26400, -26752, -27104)
 
 
 def ask(kind: str = "whirlpool", **changes: Any) -> DexSwap:
     swap = DexSwap(
-        pool=key("whirlpool") if kind == "whirlpool" else key("cpmm"),
-        pool_kind="whirlpool" if kind == "whirlpool" else "cpmm",
+        pool=key(kind),
+        pool_kind=kind,  # type: ignore[arg-type]
         a_to_b=True,
         exact_in=True,
         amount_raw=1_000_000,
@@ -53,8 +55,12 @@ def ask(kind: str = "whirlpool", **changes: Any) -> DexSwap:
 
 
 def ref_of(kind: str = "whirlpool") -> PoolRef:
-    pool = builders.whirlpool() if kind == "whirlpool" else builders.cpmm_pool()
-    return PoolRef.from_pool(pool)
+    made = {
+        "whirlpool": builders.whirlpool,
+        "cpmm": builders.cpmm_pool,
+        "ammv4": builders.ammv4_pool,
+    }
+    return PoolRef.from_pool(made[kind]())
 
 
 def expectation(swap: DexSwap, **changes: Any) -> Expectation:
@@ -86,6 +92,8 @@ def swap_of(swap: DexSwap) -> Instruction:
     }
     if swap.pool_kind == "cpmm":
         return cpmm_swap(ref, WALLET, **options)
+    if swap.pool_kind == "ammv4":
+        return ammv4_swap(ref, WALLET, **options)
     return swap_v2(ref, WALLET, tick_array_starts=swap.tick_array_starts, **options)
 
 
@@ -115,7 +123,7 @@ def parts(swap: DexSwap) -> list[Instruction]:
     ]
 
 
-@pytest.mark.parametrize("kind", ["whirlpool", "cpmm"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("a_to_b", [True, False])
 @pytest.mark.parametrize("exact_in", [True, False])
 @pytest.mark.parametrize("tip", [0, 20_000])
@@ -132,7 +140,7 @@ def test_fewer_tick_arrays_pass_as_built() -> None:
     check_message(built(swap), expectation(swap))
 
 
-@pytest.mark.parametrize("kind", ["whirlpool", "cpmm"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_swapped_account_is_refused(kind: str) -> None:
     swap = ask(kind)
     good = swap_of(swap)
@@ -148,7 +156,7 @@ def test_every_swapped_account_is_refused(kind: str) -> None:
             check_message(compiled(limit, price, bad, tip), expectation(swap))
 
 
-@pytest.mark.parametrize("kind", ["whirlpool", "cpmm"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_changed_data_byte_is_refused(kind: str) -> None:
     swap = ask(kind)
     good = swap_of(swap)

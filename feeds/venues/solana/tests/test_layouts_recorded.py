@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from arbsite.errors import FeedCorrupt
+from feeds.market.pools import Swap
+from feeds.market.quote import quote
 from feeds.venues.solana import layouts
 from feeds.venues.solana.layouts import RawAccount
+from feeds.venues.solana.programs import ammv4_authority
 
 WHIRLPOOL = "whirLbMiicVdio4qvUfM5KAg6Ct8VwpYzGff3uctyCc"
 CPMM = "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C"
+AMMV4 = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8"
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 
@@ -214,3 +218,38 @@ def test_the_whole_program_state_of_one_day_decodes(shared_data: Path) -> None:
     assert liquidity == positions
     agreeing = [a for a, pool in pools.items() if pool.liquidity == liquidity[a]]
     assert len(agreeing) == 7
+
+
+def test_the_real_amm_v4_pool_decodes_and_quotes(shared_data: Path) -> None:
+    folder = shared_data / "solana/accounts"
+    account = recorded(folder / "ammv4_SOLUSDC_58oQ.json")
+    state = layouts.decode_ammv4_state(account, program=AMMV4)
+    assert (state.status, state.nonce) == (6, 254)
+    assert (state.swap_fee_numerator, state.swap_fee_denominator) == (25, 10_000)
+    assert (state.need_take_pnl_a, state.need_take_pnl_b) == (0, 0)
+    assert (state.decimals_a, state.decimals_b) == (9, 6)
+    assert state.mint_a == "So11111111111111111111111111111111111111112"
+    assert state.mint_b == "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+    assert layouts.encode_ammv4_state(state, account.data) == account.data
+    vaults = [recorded(folder / f"ammv4_58oQ_{side}_vault.json") for side in ("coin", "pc")]
+    assert [vault.address for vault in vaults] == [state.vault_a, state.vault_b]
+    tokens = [layouts.decode_token_account(vault, program=TOKEN) for vault in vaults]
+    assert {token.owner for token in tokens} == {ammv4_authority()}
+    pool = layouts.assemble_ammv4(state, *tokens, slot=9)
+    held_a, held_b = tokens[0].amount_raw, tokens[1].amount_raw
+    sold = quote(pool, 10**9, exact_in=True, a_to_b=True)
+    assert isinstance(sold, Swap)
+    assert sold.amount_out == 997_500_000 * held_b // (held_a + 997_500_000)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(0, 0), (0, 8), (8, 256), (176, 10_000), (184, 0), (32, 19)]
+)
+def test_amm_v4_fields_that_cannot_be_are_refused(shared_data: Path, at: int, value: int) -> None:
+    account = recorded(shared_data / "solana/accounts/ammv4_SOLUSDC_58oQ.json")
+    data = bytearray(account.data)
+    struct.pack_into("<Q", data, at, value)
+    with pytest.raises(FeedCorrupt, match="amm v4 pool 58oQ"):
+        layouts.decode_ammv4_state(
+            RawAccount(account.address, AMMV4, 0, bytes(data)), program=AMMV4
+        )

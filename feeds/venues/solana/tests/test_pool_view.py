@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from arbsite.errors import FeedCorrupt
-from feeds.market.pools import AdaptiveFee, CpmmPool, Tick, TickArray, Whirlpool
+from feeds.market.pools import AdaptiveFee, AmmV4Pool, CpmmPool, Tick, TickArray, Whirlpool
 from feeds.market.ticks import sqrt_price_from_tick
 from feeds.venues.solana.layouts import RawAccount
 from feeds.venues.solana.pool_accounts import WhirlpoolAccounts, accounts_of
@@ -234,6 +234,28 @@ def test_cpmm_incomplete_burst_is_settled_by_a_read() -> None:
     state = read_into(view, found, slot=102)
     assert (state.vault_b_raw, state.slot) == (1_999_900, 102)
     assert view.is_silent_at(105)
+
+
+def test_amm_v4_publishes_when_pool_and_both_vaults_were_told() -> None:
+    found = builders.ammv4_accounts()
+    view = PoolView(accounts_of("ammv4", key("ammv4"), found[key("ammv4")], IDS))
+    read_into(view, found, slot=100)
+    after = builders.ammv4_accounts(vault_a_raw=10_000_500, vault_b_raw=1_999_900)
+    pool, vault_a, vault_b = after.values()
+    assert tell(view, vault_a, 101) is None
+    assert tell(view, vault_b, 101) is None
+    assert view.unsettled_slot == 101
+    state = tell(view, pool, 101)
+    assert isinstance(state, AmmV4Pool)
+    assert (state.slot, state.vault_a_raw, state.vault_b_raw) == (101, 10_000_500, 1_999_900)
+
+
+def test_an_amm_v4_vault_of_another_owner_is_corrupt() -> None:
+    found = builders.ammv4_accounts()
+    accounts = accounts_of("ammv4", key("ammv4"), found[key("ammv4")], IDS)
+    stolen = builders.token_account(key("ammv4 vault a"), builders.WSOL, key("thief"), 5)
+    with pytest.raises(FeedCorrupt, match="belongs to"):
+        accounts.decode(stolen.address, stolen)
 
 
 @pytest.mark.parametrize("name", ["cpmm", "cpmm vault a", "amm config"])
