@@ -11,6 +11,7 @@
     │   ├── OutcomeUnknown it may have executed: reconcile, NEVER resend
     │   └── QueryFailed    a read failed: no evidence either way, ask again
     ├── IllegalTransition  a (state, event) pair the table does not list: a bug, stop
+    ├── ResidualMoved      the records know a fill we do not: start over from them
     ├── Fenced             a newer epoch owns the shard: exit non-zero
     └── SetupError         the environment is wrong: one sentence with the remedy
 
@@ -68,6 +69,10 @@ class QueryFailed(VenueError):
 
 class IllegalTransition(SpreadlineError):
     """A state machine met a pair its table does not list: an incident and a stop."""
+
+
+class ResidualMoved(SpreadlineError):
+    """The database holds executions of a trade that its process does not know of."""
 
 
 class Fenced(SpreadlineError):

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from arbsite import keys
+from arbsite.errors import NotSent
+from feeds.market.clmm import arrays_for_swap
+from feeds.market.pools import QuoteRefused, Whirlpool
+from feeds.market.quote import quote
 from feeds.venues.base import DexSwap, DexTrading, Side
 from trading.intent import Intent
 from trading.ports import HedgeMarket
@@ -87,34 +93,92 @@ def _swap(
     )
 
 
+class Hedge(msgspec.Struct, frozen=True):
+    """Which hedge of the trade this is, and what it takes from or gives to the market."""
+
+    seq: int
+    side: Side
+    lots: int
+
+
 def hedge(
-    intent: Intent,
-    market: HedgeMarket,
-    *,
-    seq: int,
-    side: Side,
-    lots: int,
-    slip_bps: int,
-    now_ns: int,
+    intent: Intent, market: HedgeMarket, wanted: Hedge, *, slip_bps: int, now_ns: int
 ) -> AttemptRecord:
     """An IOC on Kraken that reaches `slip_bps` beyond the touch, on the price grid."""
+    spec = intent.spec
+    attempt_id = keys.leg_id(intent.intent_key, "hedge", wanted.seq)
+    return AttemptRecord(
+        id=attempt_id,
+        leg="hedge",
+        seq=wanted.seq,
+        venue="kraken",
+        side=wanted.side,
+        qty=Decimal(wanted.lots).scaleb(-spec.qty_precision),
+        state="sending",
+        limit_price=hedge_limit(intent, market, wanted.side, slip_bps),
+        cl_ord_id=str(attempt_id),
+        deadline_ns=now_ns + intent.order_deadline_ms * 1_000_000,
+        sent_ns=now_ns,
+    )
+
+
+def hedge_limit(intent: Intent, market: HedgeMarket, side: Side, slip_bps: int) -> Decimal:
+    """The limit price `slip_bps` beyond the touch, rounded down to the price grid."""
     spec = intent.spec
     if side == "sell":
         ticks = market.bid_ticks * (10_000 - slip_bps) // 10_000
     else:
         ticks = -(-market.ask_ticks * (10_000 + slip_bps) // 10_000)
     ticks -= ticks % spec.price_increment_ticks
-    attempt_id = keys.leg_id(intent.intent_key, "hedge", seq)
+    return Decimal(ticks).scaleb(-spec.price_precision)
+
+
+def hedge_swap(
+    intent: Intent,
+    market: HedgeMarket,
+    wanted: Hedge,
+    solana: DexTrading,
+    *,
+    slip_bps: int,
+    now_ns: int,
+) -> AttemptRecord:
+    """A swap of the residual on the pool of now; raises NotSent when it cannot be signed."""
+    spec, sells = intent.spec, wanted.side == "sell"
+    base_raw, a_to_b = spec.raw_from_lots(wanted.lots), sells == spec.base_is_a
+    assert market.pool is not None
+    swap = quote(market.pool, base_raw, exact_in=sells, a_to_b=a_to_b, now_s=market.at_s)
+    if isinstance(swap, QuoteRefused):
+        raise NotSent(f"the pool refuses the hedge: {swap.cause}")
+    if sells:
+        threshold = -(-swap.amount_out * (10_000 - slip_bps) // 10_000)
+    else:
+        threshold = swap.amount_in * (10_000 + slip_bps) // 10_000
+    pool = market.pool
+    starts = arrays_for_swap(pool, a_to_b) if isinstance(pool, Whirlpool) else ()
+    signed = solana.sign(
+        DexSwap(
+            pool=spec.pool,
+            pool_kind=spec.pool_kind,
+            a_to_b=a_to_b,
+            exact_in=sells,
+            amount_raw=base_raw,
+            threshold_raw=threshold,
+            tick_array_starts=starts,
+            cu_price_micro_lamports=intent.cu_price_micro_lamports,
+            tip_lamports=intent.tip_lamports,
+        )
+    )
     return AttemptRecord(
-        id=attempt_id,
+        id=keys.leg_id(intent.intent_key, "hedge", wanted.seq),
         leg="hedge",
-        seq=seq,
-        venue="kraken",
-        side=side,
-        qty=Decimal(lots).scaleb(-spec.qty_precision),
+        seq=wanted.seq,
+        venue="solana",
+        side=wanted.side,
+        qty=Decimal(base_raw).scaleb(-spec.base_decimals),
         state="sending",
-        limit_price=Decimal(ticks).scaleb(-spec.price_precision),
-        cl_ord_id=str(attempt_id),
-        deadline_ns=now_ns + intent.order_deadline_ms * 1_000_000,
+        signature=signed.signature,
+        raw_tx=signed.raw,
+        last_valid_height=signed.last_valid_height,
+        threshold_raw=threshold,
         sent_ns=now_ns,
     )

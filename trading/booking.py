@@ -13,6 +13,7 @@ from arbsite.clock import Clock
 from feeds.venues.base import CexFill, CexTrading, DexReceipt
 from trading.intent import Intent
 from trading.records import AttemptRecord, FillRecord, LedgerLine, TradeRecord
+from trading.residual import HedgeMarket
 
 LAMPORT_DECIMALS = 9
 SOL = "SOL"
@@ -146,6 +147,18 @@ def observed_usd(trade: TradeRecord) -> Decimal:
             total += fill.quote_delta * marks[fill.quote_asset]
             total -= fill.fee * marks[fill.fee_asset]
     return total
+
+
+def marked_usd(trade: TradeRecord, market: HedgeMarket | None) -> Decimal:
+    """`observed_usd` with the residual at the middle of the book instead of the decision's mark.
+
+    Without a book the decision's mark stands: then nothing better is known.
+    """
+    intent, residual = trade.intent, trade.residual_base
+    if market is None or not residual:
+        return observed_usd(trade)
+    now_usd = market.middle_ticks.scaleb(-intent.spec.price_precision) * market.cex_quote_usd
+    return observed_usd(trade) + residual * (now_usd - intent.marks_usd[intent.asset])
 
 
 class TradeRecords:

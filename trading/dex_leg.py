@@ -33,6 +33,7 @@ class DexLeg:
         self._outcome: DexOutcome = "pending"
         self._confirmed: DexReceipt | None = None
         self._was_sent = False
+        self._is_seen_confirmed = False
         self._next_send_ns = 0
         self._next_poll_ns = 0
         self._seen_ns = 0
@@ -52,6 +53,21 @@ class DexLeg:
         if self.attempt.state in ("dead", "stale"):
             return "expired"
         return self._outcome
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the outcome is said at confirmed or better; a fork can still undo it."""
+        if self._outcome == "landed" and self.attempt.is_live:
+            return self._is_seen_confirmed or self._confirmed is not None
+        return self.outcome != "pending"
+
+    @property
+    def paid_raw(self) -> int | None:
+        """What the swap moved of the pool's quote asset, by the chain's own record; else None."""
+        receipt = self._confirmed
+        if receipt is None or receipt.error is not None:
+            return None
+        return abs(receipt.deltas_raw.get(self._intent.spec.quote_mint, 0))
 
     # ---- sending --------------------------------------------------------------------
 
@@ -107,12 +123,15 @@ class DexLeg:
             self._move("late_fill", f"seen in slot {sighting.slot}")
             attempt.is_booked = False
             self._outcome = "pending"
+        if self._outcome == "landed" and sighting.error is None:
+            self._is_seen_confirmed |= sighting.commitment != "processed"
         if attempt.is_booked or self._outcome in ("landed", "failed"):
             return
         self.landed_slot = sighting.slot
         self._seen_ns = self._desk.clock.now_ns()
         if sighting.error is None:
             self._outcome = "landed"
+            self._is_seen_confirmed = sighting.commitment != "processed"
             attempt.filled_ns = attempt.filled_ns or sighting.recv_ns
             fill = expected_dex_fill(self._intent, attempt, sighting.recv_ns)
             attempt.fills[fill.venue_fill_id] = fill
@@ -137,7 +156,12 @@ class DexLeg:
 
     def _is_send_due(self, *, may_broadcast: bool) -> bool:
         is_waiting = self.attempt.is_live and self._outcome == "pending"
-        return is_waiting and may_broadcast and self._desk.clock.now_ns() >= self._next_send_ns
+        return (
+            is_waiting
+            and not self.attempt.is_resend_stopped
+            and may_broadcast
+            and self._desk.clock.now_ns() >= self._next_send_ns
+        )
 
     async def drive(self, *, may_broadcast: bool) -> list[LedgerLine]:
         """Re-send, ask, prove or book, whatever is due; returns lines when booked."""
@@ -240,6 +264,7 @@ class DexLeg:
         log.warning("fill.reorged", signature=attempt.signature)
         self._forget_fills()
         self._confirmed, self._outcome = None, "pending"
+        self._is_seen_confirmed = False
         if self._passed(answers):
             self._prove_dead(answers, "the block that held it was abandoned")
 

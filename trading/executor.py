@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from decimal import Decimal
 
 import psycopg
 
@@ -19,7 +20,8 @@ from feeds.venues.base import CexFill, TxSighting
 from trading import attempts
 from trading.booking import TradeRecords
 from trading.intent import Intent, IntentRefused, NoteWindow
-from trading.open_trade import DATABASE_RETRY_S
+from trading.open_trade import DATABASE_RETRY_S, Floor
+from trading.order_rate import OrderRate
 from trading.ports import Desk
 from trading.records import AttemptRecord, TradeRecord
 from trading.rows import risk_day
@@ -35,9 +37,9 @@ class Executor:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._started_ns = desk.clock.now_ns()
-        self._records = TradeRecords(
-            desk.kraken, desk.clock, spacing_s=desk.protocol.booking_poll_s
-        )
+        records = TradeRecords(desk.kraken, desk.clock, spacing_s=desk.protocol.booking_poll_s)
+        rate = OrderRate(desk.orders_per_minute, desk.clock)
+        self._floor = Floor(records, rate, self._naked_usd)
         self._runners: dict[TradeRunner, asyncio.Task[None]] = {}
         self._late: set[asyncio.Task[None]] = set()
         self._reported: set[str] = set()
@@ -56,6 +58,13 @@ class Executor:
         settings = self._desk.settings(intent.asset)
         if intent.mode != "live":
             await self._store_only(intent, window)
+            return
+        mode = self._desk.mode(intent.asset)
+        if mode != "live":
+            # The record would refuse too; a stop that the database does not know is obeyed here.
+            self._refuse(intent, f"mode:{mode}")
+            return
+        if not await self._is_rate_kept(intent):
             return
         try:
             planned = self._plan(intent)
@@ -89,6 +98,21 @@ class Executor:
         runner = self._adopt(trade)
         runner.start(decided_monotonic_ns=decided_monotonic_ns)
         self._run(runner)
+
+    async def _is_rate_kept(self, intent: Intent) -> bool:
+        """Whether two more orders stay within the rate; a breach stops its scope."""
+        breach = self._floor.rate.breach(intent.asset)
+        if breach is None:
+            return True
+        self._refuse(intent, "order_rate")
+        await self._desk.raise_stop(
+            breach.scope,
+            "order_rate",
+            f"{breach.sent} orders within a minute, the limit is {breach.limit}",
+            str(breach.sent),
+            str(breach.limit),
+        )
+        return False
 
     async def _ask_for(self, trade: TradeRecord) -> str:
         """Wait until the database tells whether the trade is on record: never assume.
@@ -149,7 +173,7 @@ class Executor:
         self._run(runner)
 
     def _adopt(self, trade: TradeRecord) -> TradeRunner:
-        return TradeRunner(self._desk, trade, self._records)
+        return TradeRunner(self._desk, trade, self._floor)
 
     def _run(self, runner: TradeRunner) -> None:
         # The key travels with the task into every record of this trade's life.
@@ -239,6 +263,17 @@ class Executor:
     def open_trades(self) -> list[TradeRecord]:
         """Trades still being worked on."""
         return [runner.trade for runner in self._runners]
+
+    def _naked_usd(self) -> Decimal:
+        """What all open trades have naked now, at the marks of their decisions."""
+        return sum(
+            (
+                abs(trade.residual_base) * trade.intent.marks_usd[trade.intent.asset]
+                for trade in self.open_trades
+                if not trade.is_settled
+            ),
+            Decimal(0),
+        )
 
     @property
     def live_order_ids(self) -> set[str]:

@@ -225,6 +225,11 @@ class Trade(models.Model):
     closed_ns = models.BigIntegerField(null=True, blank=True)
     risk_day = models.DateField()
     reason = models.CharField(max_length=500, blank=True)
+    # The intent function inserts trades without naming these.
+    day_pnl_usd = models.DecimalField(
+        max_digits=38, decimal_places=18, default=Decimal(0), db_default=Decimal(0)
+    )
+    verdicts = models.JSONField(default=list, db_default=[], blank=True)
 
     class Meta:
         ordering = ["-detect_ns"]

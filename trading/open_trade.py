@@ -7,17 +7,19 @@ it makes a change durable before what follows from it is sent. Callers: those fo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import psycopg
 
 from arbsite.logs import event_logger
-from trading import booking
+from trading.booking import TradeRecords
 from trading.cex_leg import CexLeg
 from trading.dex_leg import DexLeg
 from trading.legs import AttemptEvent, TradeEvent, next_attempt_state, next_trade_state
+from trading.order_rate import OrderRate
 from trading.ports import Desk
 from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
 
@@ -25,17 +27,28 @@ log = event_logger(__name__)
 DATABASE_RETRY_S = 0.5
 
 
+class Floor(msgspec.Struct, frozen=True):
+    """What the trades of one executor share.
+
+    `naked_usd` is the sum of all residuals now, at the marks of their decisions.
+    """
+
+    records: TradeRecords
+    rate: OrderRate
+    naked_usd: Callable[[], Decimal]
+
+
 class OpenTrade:
     """One TradeRecord with everything that works on it. `crash` is the first task's failure."""
 
-    def __init__(self, desk: Desk, trade: TradeRecord, records: booking.TradeRecords) -> None:
+    def __init__(self, desk: Desk, trade: TradeRecord, floor: Floor) -> None:
         self.desk = desk
         self.trade = trade
         self.cex: dict[object, CexLeg] = {}
         self.dex: dict[object, DexLeg] = {}
         self.wake = asyncio.Event()
         self.crash: BaseException | None = None
-        self._records = records
+        self.floor = floor
         self._sends: set[asyncio.Task[None]] = set()
         self._asking: dict[object, asyncio.Task[None]] = {}
         for attempt in trade.attempts:
@@ -47,7 +60,7 @@ class OpenTrade:
     def adopt(self, attempt: AttemptRecord) -> None:
         """Give an attempt of the trade its driver."""
         if attempt.venue == "kraken":
-            self.cex[attempt.id] = CexLeg(self.desk, self.trade.intent, attempt, self._records)
+            self.cex[attempt.id] = CexLeg(self.desk, self.trade.intent, attempt, self.floor.records)
         else:
             self.dex[attempt.id] = DexLeg(self.desk, self.trade.intent, attempt)
 
@@ -68,6 +81,14 @@ class OpenTrade:
             elif attempt.is_live:
                 return False
         return True
+
+    def outcomes_confirmed(self) -> bool:
+        """Whether no swap is merely seen at processed; asked when all outcomes are known."""
+        return all(leg.is_confirmed for leg in self.dex.values() if leg.attempt.is_live)
+
+    def is_proven(self) -> bool:
+        """Whether every attempt is over for good, by record or by proof."""
+        return not any(attempt.is_live for attempt in self.trade.attempts)
 
     def is_all_booked(self) -> bool:
         """Whether no attempt can change the trade's books any more."""
@@ -110,6 +131,7 @@ class OpenTrade:
     def send(self, attempt: AttemptRecord) -> None:
         """Hand a durable SENDING attempt to its venue beside everything else."""
         leg = self.cex.get(attempt.id) or self.dex[attempt.id]
+        self.floor.rate.note(self.trade.intent.asset)
         task = asyncio.create_task(leg.send(), name=f"send-{attempt.leg}-{attempt.seq}")
         self._sends.add(task)
         task.add_done_callback(self._sent)
@@ -171,6 +193,8 @@ class OpenTrade:
                 trade.both_filled_ns,
                 trade.naked_until_ns,
                 trade.reason,
+                trade.day_pnl_usd,
+                trade.verdicts,
                 len(trade.lines),
                 trade.attempts,
             ]

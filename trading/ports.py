@@ -7,7 +7,6 @@ executor and the runners know nothing else of the process they live in.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 
 import msgspec
 
@@ -16,15 +15,10 @@ from arbsite.events import Mode
 from feeds.venues.base import CexTrading, DexTrading
 from trading.intent import AssetSettings, EngineInput
 from trading.records import TradeRecord
+from trading.residual import HedgeMarket, ResidualLimits
 from trading.store import TradeStore
 
-
-class HedgeMarket(msgspec.Struct, frozen=True):
-    """The book a hedge would meet now: touch prices in ticks and the quote asset's mark."""
-
-    bid_ticks: int
-    ask_ticks: int
-    cex_quote_usd: Decimal
+__all__ = ["Desk", "HedgeMarket", "OrdersPerMinute", "Protocolled"]
 
 
 class Protocolled(msgspec.Struct, frozen=True):
@@ -53,6 +47,13 @@ class Protocolled(msgspec.Struct, frozen=True):
     hedge_slip_bps: int = 100
 
 
+class OrdersPerMinute(msgspec.Struct, frozen=True):
+    """How many orders and swaps may leave within any 60 s, per asset and in all."""
+
+    asset: int = 120
+    total: int = 600
+
+
 def _nobody_counts(_what: object) -> None:
     """The default of the two hooks: a process without metrics."""
 
@@ -74,5 +75,7 @@ class Desk(msgspec.Struct):
     hedge_market: Callable[[str], HedgeMarket | None]
     raise_stop: Callable[[str, str, str, str, str], Awaitable[None]]
     protocol: Protocolled = Protocolled()
+    limits: ResidualLimits = ResidualLimits()
+    orders_per_minute: OrdersPerMinute = OrdersPerMinute()
     intent_committed: Callable[[int], None] = _nobody_counts
     trade_booked: Callable[[TradeRecord], None] = _nobody_counts

@@ -16,6 +16,7 @@ from arbsite.events import LegRow, TradeRow
 from trading.intent import Intent
 
 LIVE_ATTEMPT_STATES = ("planned", "sending", "unknown", "acked")
+RESEND_STOPPED = "resend_stopped"
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
@@ -84,13 +85,22 @@ class AttemptRecord(msgspec.Struct):
         return self.state in LIVE_ATTEMPT_STATES
 
     @property
+    def is_resend_stopped(self) -> bool:
+        """Whether a person ordered that the signed bytes are not sent again."""
+        return any(item.get("event") == RESEND_STOPPED for item in self.evidence)
+
+    @property
     def base_delta(self) -> Decimal:
         """Signed base of all known fills."""
         return sum((fill.base_delta for fill in self.fills.values()), Decimal(0))
 
 
 class TradeRecord(msgspec.Struct):
-    """One trade with its attempts; see `trading.models.Trade`."""
+    """One trade with its attempts; see `trading.models.Trade`.
+
+    `day_pnl_usd` is what the risk day has counted of this trade so far, `verdicts` what was
+    decided about its residual and what every other way would have cost.
+    """
 
     id: UUID
     intent: Intent
@@ -108,6 +118,8 @@ class TradeRecord(msgspec.Struct):
     naked_until_ns: int | None = None
     closed_ns: int | None = None
     reason: str = ""
+    day_pnl_usd: Decimal = Decimal(0)
+    verdicts: list[dict[str, Any]] = msgspec.field(default_factory=list)
     lines: list[LedgerLine] = msgspec.field(default_factory=list)
 
     @property

@@ -133,6 +133,7 @@ ATTEMPT_SQL = (
     f" VALUES ({', '.join(f'%({name})s' for name in ATTEMPT_COLUMNS)})"
     " ON CONFLICT (id) DO UPDATE SET "
     + ", ".join(f"{name} = EXCLUDED.{name}" for name in ATTEMPT_MUTABLE)
+    + " RETURNING (xmax = 0) AS is_new"
 )
 # A booked fill is final: a later observation of the same execution changes nothing.
 FILL_SQL = """
@@ -214,6 +215,8 @@ def trade_record(
         naked_until_ns=row["naked_until_ns"],
         closed_ns=row["closed_ns"],
         reason=row["reason"],
+        day_pnl_usd=row["day_pnl_usd"],
+        verdicts=row["verdicts"],
     )
 
 

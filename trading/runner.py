@@ -13,10 +13,9 @@ import contextlib
 from collections import deque
 
 from feeds.venues.base import CexFill, CexOrderState, DexEvent, TxSighting
-from trading import booking
 from trading.hedging import Hedging
 from trading.legs import next_attempt_state
-from trading.open_trade import OpenTrade
+from trading.open_trade import Floor, OpenTrade
 from trading.ports import Desk
 from trading.records import TradeRecord
 from trading.second_leg import SecondLeg
@@ -30,10 +29,10 @@ IDLE_TURN_S = 0.2
 class TradeRunner:
     """Owns one TradeRecord; `run` returns when it is closed or parked with an operator."""
 
-    def __init__(self, desk: Desk, trade: TradeRecord, records: booking.TradeRecords) -> None:
+    def __init__(self, desk: Desk, trade: TradeRecord, floor: Floor) -> None:
         self.trade = trade
         self._desk = desk
-        self._hand = OpenTrade(desk, trade, records)
+        self._hand = OpenTrade(desk, trade, floor)
         self._second_leg = SecondLeg(self._hand)
         self._settling = Settling(self._hand)
         self._hedging = Hedging(self._hand, self._settling)

@@ -68,7 +68,6 @@ class Settling:
         trade = self._hand.trade
         if not trade.is_settled or trade.state != "open" or not self._hand.is_all_booked():
             return
-        before = trade.realised_pnl_usd
         trade.realised_pnl_usd = booking.realised_usd(trade)
         trade.is_verified = all(
             fill.status == "booked"
@@ -76,12 +75,14 @@ class Settling:
             for fill in attempt.fills.values()
             if fill.base_delta
         )
+        # The day may have counted a part: when it was parked, or before a late fill reopened it.
+        gained = trade.realised_pnl_usd - trade.day_pnl_usd
+        trade.day_pnl_usd = trade.realised_pnl_usd
         if trade.closed_ns is None:
             traded = trade.intent.notional_usd if trade.has_filled else Decimal(0)
-            release = DayRelease(trade.intent.notional_usd, traded, trade.realised_pnl_usd)
+            release = DayRelease(trade.intent.notional_usd, traded, gained)
         else:
-            # Reopened by a late fill: the reservation was freed at the first close.
-            gained = trade.realised_pnl_usd - (before or Decimal(0))
+            # The reservation was freed at the first close.
             release = DayRelease(Decimal(0), Decimal(0), gained)
         trade.closed_ns = self._hand.desk.clock.now_ns()
         self._hand.move("closed_flat")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from arbsite import events
 from arbsite.clock import Clock
-from arbsite.errors import Fenced, NotSent, OutcomeUnknown
+from arbsite.errors import Fenced, NotSent, OutcomeUnknown, ResidualMoved
 from trading import rows
 from trading.intent import AssetSettings, Intent, NoteWindow, WindowRow
 from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
@@ -168,8 +169,11 @@ class TradeStore:
 
     async def _write_parts(self, conn: Connection, trade: TradeRecord) -> None:
         """Attempts, fills, ledger and the message about them; every row at most once."""
-        for attempt in list(trade.attempts):
-            await self._write_attempt(conn, trade.id, attempt)
+        added = [
+            each for each in list(trade.attempts) if await self._write_attempt(conn, trade, each)
+        ]
+        if any(attempt.leg == "hedge" for attempt in added):
+            await self._check_residual(conn, trade, {attempt.id for attempt in added})
         for line in list(trade.lines):
             await conn.execute(rows.LEDGER_SQL, rows.ledger_params(trade.id, line))
         result = events.ExecResult(trade=trade.row(), at_ns=self._clock.now_ns())
@@ -190,7 +194,8 @@ class TradeStore:
                 realised_pnl_usd = %(realised)s, residual_base = %(residual)s,
                 wired_ns = %(wired_ns)s, both_filled_ns = %(both_filled_ns)s,
                 naked_from_ns = %(naked_from_ns)s, naked_until_ns = %(naked_until_ns)s,
-                closed_ns = %(closed_ns)s, reason = %(reason)s
+                closed_ns = %(closed_ns)s, reason = %(reason)s,
+                day_pnl_usd = %(day_pnl)s, verdicts = %(verdicts)s
             WHERE id = %(id)s AND version = %(version)s - 1
             """,
             {
@@ -208,16 +213,39 @@ class TradeStore:
                 "naked_until_ns": trade.naked_until_ns,
                 "closed_ns": trade.closed_ns,
                 "reason": trade.reason[:500],
+                "day_pnl": trade.day_pnl_usd,
+                "verdicts": Jsonb(trade.verdicts),
             },
         )
         return done.rowcount == 1
 
     async def _write_attempt(
-        self, conn: Connection, trade_id: UUID, attempt: AttemptRecord
-    ) -> None:
-        await conn.execute(rows.ATTEMPT_SQL, self._attempt_params(trade_id, attempt))
+        self, conn: Connection, trade: TradeRecord, attempt: AttemptRecord
+    ) -> bool:
+        """Write an attempt with its fills; whether this row is new."""
+        done = await conn.execute(rows.ATTEMPT_SQL, self._attempt_params(trade.id, attempt))
+        row = await done.fetchone()
+        assert row is not None
         for fill in attempt.fills.values():
             await conn.execute(rows.FILL_SQL, rows.fill_params(attempt.id, fill))
+        return bool(row["is_new"])
+
+    async def _check_residual(self, conn: Connection, trade: TradeRecord, added: set[UUID]) -> None:
+        """Recompute the residual a new hedge is made for, in the hedge's own transaction.
+
+        The rows may know an execution this process does not. Raises ResidualMoved.
+        """
+        found = await conn.execute(
+            "SELECT coalesce(sum(f.base_delta), 0) AS base FROM trading_fill f"
+            " JOIN trading_attempt a ON a.id = f.attempt_id"
+            " WHERE a.trade_id = %s AND NOT a.id = ANY(%s)",
+            [trade.id, list(added)],
+        )
+        row = await found.fetchone()
+        assert row is not None
+        known = sum((a.base_delta for a in trade.attempts if a.id not in added), Decimal(0))
+        if row["base"] != known:
+            raise ResidualMoved(f"hedging {known}, but the records say {row['base']}")
 
     def _attempt_params(self, trade_id: UUID, attempt: AttemptRecord) -> dict[str, Any]:
         params = {
