@@ -40,6 +40,7 @@ from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
 from trading.engine import Engine
 from trading.executor import Executor
+from trading.hedge_market import hedge_market
 from trading.holdings import Holdings
 from trading.intent import (
     Effect,
@@ -289,17 +290,8 @@ class EngineHost:
                 self._gap.set()
 
     def _hedge_market(self, asset: str) -> HedgeMarket | None:
-        """The touch a hedge of this asset would meet now; None while its book is unusable."""
-        spec, feeds = self._specs[asset], self._engine.state.feeds
-        book = feeds.books.get(spec.cex_symbol)
-        marks = self._marks_usd()
-        if book is None or feeds.book_fault(spec.cex_symbol) or spec.cex_quote not in marks:
-            return None
-        return HedgeMarket(
-            bid_ticks=book.bids[0][0],
-            ask_ticks=book.asks[0][0],
-            cex_quote_usd=marks[spec.cex_quote],
-        )
+        """What a residual of this asset would meet now; None while its book is unusable."""
+        return hedge_market(self._engine.state, self._specs[asset], self._clock.now_ns())
 
     def _marks_usd(self) -> dict[str, Decimal]:
         """USD marks of the quote assets and of SOL, as far as their books are usable."""

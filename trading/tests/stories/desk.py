@@ -27,6 +27,7 @@ from trading.intent import EngineInput, Intent, LegOrder, TradeClosed
 from trading.lease import Lease
 from trading.ports import Desk, HedgeMarket, Protocolled
 from trading.recovery import keep_reconciling, recover
+from trading.residual import ResidualLimits
 from trading.store import TradeStore
 from trading.tests.intents import make_intent, make_settings
 
@@ -54,6 +55,7 @@ class EngineProcess:
             hedge_market=lambda _: scene.hedge_market(),
             raise_stop=scene.raise_stop,
             protocol=protocol,
+            limits=scene.limits,
         )
         self.executor = Executor(self.desk)
         self.tasks: list[asyncio.Task[Any]] = []
@@ -111,6 +113,9 @@ class Scene:
         self.faults = self.venues.faults
         self.mode: Mode = "live"
         self.settings = make_settings()
+        self.limits = ResidualLimits()
+        # What a hedge knows beside the book: taker, pool, balances (see HedgeMarket).
+        self.market: dict[str, Any] = {}
         self.stops: list[tuple[str, str]] = []
         self.engines: list[EngineProcess] = []
         self.is_audited = True
@@ -123,7 +128,9 @@ class Scene:
         bids, asks = self.venues.exchange.levels("SOL/USD")
         if not bids or not asks:
             return None
-        return HedgeMarket(bids[0][0], asks[0][0], Decimal(1))
+        return HedgeMarket(
+            bids[0][0], asks[0][0], Decimal(1), tuple(bids), tuple(asks), **self.market
+        )
 
     async def engine(
         self,
