@@ -145,11 +145,37 @@ class CexTrading(Protocol):
         """Arm (0 disarms) the venue's dead-man switch."""
 
 
+class RouteAccount(msgspec.Struct, frozen=True):
+    """One account of a pre-built instruction, as its builder asks for it."""
+
+    address: str
+    is_signer: bool
+    is_writable: bool
+
+
+class SwapRoute(msgspec.Struct, frozen=True):
+    """A swap instruction that an aggregator built: a claim to be judged, never trusted.
+
+    `route_id` names the plan (a hash of its hops), `asked_at_ns` is when it was asked for;
+    `context_slot` is the slot it was quoted at, None where the API does not say.
+    """
+
+    route_id: str
+    program: str
+    accounts: tuple[RouteAccount, ...]
+    data: bytes
+    asked_at_ns: int
+    context_slot: int | None = None
+
+
 class DexSwap(msgspec.Struct, frozen=True):
     """One swap to sign. `exact_in` fixes the input, else the output; raw units.
 
     `threshold_raw` is min out (exact in) or max in (exact out). `tick_array_starts` names
     the three arrays of a Whirlpool swap. Compute-unit price in micro-lamports.
+    With a `route` the aggregator's instruction is signed instead of a direct swap on
+    `pool`, if the signing firewall finds it to do the same thing (exact in only; the tick
+    arrays are then those it may touch, any number).
     """
 
     pool: str
@@ -162,6 +188,7 @@ class DexSwap(msgspec.Struct, frozen=True):
     cu_limit: int = 200_000
     cu_price_micro_lamports: int = 0
     tip_lamports: int = 0
+    route: SwapRoute | None = None
 
 
 class SignedSwap(msgspec.Struct, frozen=True):

@@ -3,8 +3,9 @@
 Reads the FINAL message bytes, whoever built them, and compares them with the swap asked
 for and with configured facts about the pool and the wallet. It does not use the builder:
 a builder that was led astray must not be its own witness. Every account of the message
-must have a named role; every instruction must be one of the four expected. A refusal is
-`NotSent` with the reason. Called by `trading.sign`.
+must have a named role; every instruction must be one of the four expected (the swap itself
+may be an aggregator's, which `route_firewall` reads). A refusal is `NotSent` with the
+reason. Called by `trading.sign`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from solders.instruction import CompiledInstruction
 from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
 
 from arbsite.errors import NotSent
-from feeds.venues.base import DexSwap
+from feeds.venues.base import DexSwap, SwapRoute
 from feeds.venues.solana.programs import (
     COMPUTE_BUDGET,
     SYSTEM_PROGRAM,
@@ -31,6 +32,7 @@ from feeds.venues.solana.programs import (
     oracle_address,
     tick_array_address,
 )
+from feeds.venues.solana.route_firewall import RoutePolicy, RouteWant, check_route, may_write
 from feeds.venues.solana.transactions import priority_fee_lamports
 
 _CU_LIMIT = struct.Struct("<BI")
@@ -40,6 +42,7 @@ _SET_LIMIT, _SET_PRICE, _SYSTEM_TRANSFER = 2, 3, 2
 _WHIRLPOOL_DATA = struct.Struct("<8sQQ16sBBB")
 _CPMM_DATA = struct.Struct("<8sQQ")
 _AMMV4_DATA = struct.Struct("<BQQ")
+_MAX_MESSAGE_BYTES = 1232 - 65  # a packet less one signature and its count
 _AMMV4_TAGS = {True: 16, False: 17}  # exact in: SwapBaseInV2, exact out: SwapBaseOutV2
 
 
@@ -61,6 +64,8 @@ class Expectation(msgspec.Struct, frozen=True):
     blockhash: str
     limits: FirewallLimits
     ids: ProgramIds
+    routes: RoutePolicy = RoutePolicy()
+    now_ns: int = 0
 
 
 def check_message(raw: bytes, want: Expectation) -> None:
@@ -77,7 +82,7 @@ def check_message(raw: bytes, want: Expectation) -> None:
     for instruction in message.instructions:
         _must(instruction.program_id_index < len(keys), "program index out of range")
         _must(max(instruction.accounts, default=0) < len(keys), "account index out of range")
-        kind = _check_instruction(instruction, keys, want)
+        kind = _check_instruction(instruction, message, keys, want)
         seen[kind] = seen.get(kind, 0) + 1
     _must(max(seen.values(), default=0) == 1, "an instruction is repeated")
     needed = {"limit", "price", "swap"} | ({"tip"} if want.swap.tip_lamports else set())
@@ -99,6 +104,7 @@ def _parse(raw: bytes) -> MessageV0:
         raise NotSent("firewall: not a version 0 message")
     _must(to_bytes_versioned(message) == raw, "not the canonical bytes of the message")
     _must(not message.address_table_lookups, "address tables hide accounts")
+    _must(len(raw) <= _MAX_MESSAGE_BYTES, f"a message of {len(raw)} bytes")
     return message
 
 
@@ -114,7 +120,9 @@ def _check_ask(want: Expectation) -> None:
     _must(0 <= tip <= want.limits.max_tip_lamports, f"tip {tip}")
 
 
-def _check_instruction(instruction: CompiledInstruction, keys: list[str], want: Expectation) -> str:
+def _check_instruction(
+    instruction: CompiledInstruction, message: MessageV0, keys: list[str], want: Expectation
+) -> str:
     program = keys[instruction.program_id_index]
     data = bytes(instruction.data)
     accounts = [keys[index] for index in instruction.accounts]
@@ -123,6 +131,12 @@ def _check_instruction(instruction: CompiledInstruction, keys: list[str], want: 
     if program == SYSTEM_PROGRAM:
         _check_tip(data, accounts, want)
         return "tip"
+    route = want.swap.route
+    if route is not None:
+        _must(program == want.ids.jupiter, f"program {program} is not allowed")
+        written = (key for index, key in enumerate(keys) if message.is_maybe_writable(index))
+        check_route(data, accounts, frozenset(written), _route_want(want, route))
+        return "swap"
     if program == want.ids.whirlpool and want.ref.kind == "whirlpool":
         _check_whirlpool_data(data, want.swap)
         _check_roles(accounts, _whirlpool_roles(want))
@@ -256,12 +270,34 @@ def _check_roles(accounts: list[str], roles: list[tuple[str, str]]) -> None:
         _must(account == expected, f"{role} is {account}")
 
 
+def _route_want(want: Expectation, route: SwapRoute) -> RouteWant:
+    return RouteWant(
+        want.swap, route, want.ref, want.wallet, want.mints, want.routes, want.now_ns, want.ids
+    )
+
+
 def _check_writables(message: MessageV0, keys: list[str], want: Expectation) -> None:
     """Exactly what the swap must write is writable, least of all anything else of ours."""
+    used = {index for instruction in message.instructions for index in instruction.accounts}
+    used |= {instruction.program_id_index for instruction in message.instructions}
+    tips = want.tip_accounts if want.swap.tip_lamports else frozenset()
+    route = want.swap.route
+    allowed = _swap_writables(want) | tips
+    for index, key in enumerate(keys):
+        _must(index == 0 or index in used, f"account {key} has no role")
+        is_writable = message.is_maybe_writable(index)
+        word = "writable" if is_writable else "read-only"
+        if route is None:
+            _must(is_writable == (key in allowed), f"account {key} is {word}")
+        elif is_writable:
+            is_fit = key in tips or may_write(key, _route_want(want, route))
+            _must(is_fit, f"account {key} is {word}")
+
+
+def _swap_writables(want: Expectation) -> frozenset[str]:
+    """Everything a direct swap writes."""
     ref = want.ref
     allowed = {want.wallet, ref.address, ref.vault_a, ref.vault_b}
-    if want.swap.tip_lamports:
-        allowed |= want.tip_accounts
     allowed |= {
         associated_token_address(want.wallet, m, want.ids) for m in (ref.mint_a, ref.mint_b)
     }
@@ -271,10 +307,4 @@ def _check_writables(message: MessageV0, keys: list[str], want: Expectation) -> 
         allowed |= {tick_array_address(ref.address, start, want.ids) for start in starts}
     elif ref.kind == "cpmm":
         allowed.add(observation_address(ref.address, want.ids))
-    used = {index for instruction in message.instructions for index in instruction.accounts}
-    used |= {instruction.program_id_index for instruction in message.instructions}
-    for index, key in enumerate(keys):
-        _must(index == 0 or index in used, f"account {key} has no role")
-        is_writable = message.is_maybe_writable(index)
-        word = "writable" if is_writable else "read-only"
-        _must(is_writable == (key in allowed), f"account {key} is {word}")
+    return frozenset(allowed)

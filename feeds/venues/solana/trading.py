@@ -26,6 +26,7 @@ from feeds.venues.solana.firewall import Expectation, FirewallLimits, check_mess
 from feeds.venues.solana.programs import MAINNET, PoolRef, ProgramIds
 from feeds.venues.solana.pubsub import AccountNotice, PubSub, SignatureNotice
 from feeds.venues.solana.receipts import receipt_of
+from feeds.venues.solana.route_firewall import RoutePolicy
 from feeds.venues.solana.rpc import SendOutcome, SolanaRpc
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from feeds.venues.solana.signatures import SignatureWatch, sighting_of
@@ -46,6 +47,7 @@ class TradingSettings(msgspec.Struct, frozen=True):
     tip_accounts: tuple[str, ...] = ()
     fuse_blocks: int = 40
     limits: FirewallLimits = FirewallLimits()
+    routes: RoutePolicy = RoutePolicy()
     blockhash_every_s: float = 0.8
     poll_every_s: float = 0.4
     balances_every_s: float = 10.0
@@ -170,6 +172,8 @@ class SolanaTrading:
             blockhash=blockhash,
             limits=self._settings.limits,
             ids=self._ids,
+            routes=self._settings.routes,
+            now_ns=self._clock.now_ns(),
         )
 
     def _choose_tip_account(self) -> str:

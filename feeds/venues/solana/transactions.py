@@ -10,14 +10,14 @@ import struct
 
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 
 from arbsite.errors import NotSent
-from feeds.venues.base import DexSwap
+from feeds.venues.base import DexSwap, SwapRoute
 from feeds.venues.solana.programs import PoolRef, ProgramIds, ammv4_swap, cpmm_swap, swap_v2
 
 BASE_FEE_LAMPORTS = 5_000
@@ -62,6 +62,8 @@ def swap_message(
 
 
 def _swap_instruction(swap: DexSwap, ref: PoolRef, wallet: str, ids: ProgramIds) -> Instruction:
+    if swap.route is not None:
+        return _route_instruction(swap.route)
     if swap.pool_kind == "whirlpool":
         return swap_v2(
             ref, wallet,
@@ -80,6 +82,15 @@ def _swap_instruction(swap: DexSwap, ref: PoolRef, wallet: str, ids: ProgramIds)
         amount_raw=swap.amount_raw, threshold_raw=swap.threshold_raw,
         exact_in=swap.exact_in, a_to_b=swap.a_to_b, ids=ids,
     )  # fmt: skip
+
+
+def _route_instruction(route: SwapRoute) -> Instruction:
+    """The aggregator's instruction as it came; no table shortens it, so all of it is seen."""
+    metas = [
+        AccountMeta(Pubkey.from_string(one.address), one.is_signer, one.is_writable)
+        for one in route.accounts
+    ]
+    return Instruction(Pubkey.from_string(route.program), route.data, metas)
 
 
 def signature_of(raw: bytes) -> str:
