@@ -26,6 +26,7 @@ PURE_SET = {
     "trading.legs",
     "trading.engine",
     "trading.windows",
+    "trading.paper.*",
     "reports.profiles",
 }
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base_utils"}
