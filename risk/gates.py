@@ -22,7 +22,11 @@ DECIDING_MODES: Final = frozenset({"live", "paper", "observe"})
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A sized trade that wants to become an intent. Money in USD."""
+    """A sized trade that wants to become an intent. Money in USD.
+
+    `landed_value_usd` is its value if the swap were certain to succeed, `p_land` the lower
+    bound of the chance that it does.
+    """
 
     asset: str
     size_lots: int
@@ -32,6 +36,8 @@ class Candidate(msgspec.Struct, frozen=True):
     limited_by: str
     notional_usd: Decimal
     decision_value_usd: Decimal
+    landed_value_usd: Decimal
+    p_land: float
     gross_bps: float
     window_intents: int
     budget_refusal: str = ""
@@ -245,6 +251,15 @@ def _daily_trades(_: Candidate, state: GateState, limits: GateLimits) -> _Answer
     return str(state.used_trades), str(limits.daily_trades_cap)
 
 
+def _landing(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
+    # Worth taking for whoever lands, not at our odds and fees: hopeless, not unprofitable.
+    least = limits.min_profit_usd
+    if candidate.landed_value_usd < least or candidate.decision_value_usd >= least:
+        return None
+    value = f"{candidate.decision_value_usd:.4f} USD at a chance of {candidate.p_land:.2f}"
+    return value, f"{least} USD"
+
+
 def _min_profit(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
     if candidate.decision_value_usd >= limits.min_profit_usd:
         return None
@@ -276,6 +291,7 @@ GATES: Final[tuple[tuple[str, _Gate], ...]] = (
     ("daily_loss", _daily_loss),
     ("daily_notional", _daily_notional),
     ("daily_trades", _daily_trades),
+    ("landing", _landing),
     ("min_profit", _min_profit),
 )
 

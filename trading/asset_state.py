@@ -12,13 +12,15 @@ from uuid import UUID
 import msgspec
 
 from arbsite.units import int_from_decimal_ceil, int_from_decimal_exact
-from feeds.market.events import InstrumentUpdated
+from feeds.market.events import BookUpdated, InstrumentUpdated
 from feeds.market.spec import DIRECTIONS, Direction, MarketSpec
 from risk.anomaly import BasisDetector, BasisModel
 from risk.gates import GateLimits
-from trading.evaluation import Look, Sized, Terms
+from trading.bidding import Congestion, OddsTable
+from trading.evaluation import Look, Sized, Terms, edge_bounds, look
+from trading.feed_state import PoolCurve
 from trading.intent import AssetSettings, DayUsage, Execute
-from trading.landing import FILLING_PRIOR, LANDING_PRIOR, Posterior
+from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
 from trading.projection import OwnTrades
 from trading.staleness import StalenessModel, StalenessWatch
@@ -48,7 +50,7 @@ class AssetState:
         self.trades = OwnTrades()
         self.watch = StalenessWatch(spec.asset, staleness)
         self.basis = BasisDetector(basis)
-        self.landing: Posterior = LANDING_PRIOR
+        self.landing = OddsTable()
         self.filling: Posterior = FILLING_PRIOR
         self.cooldown_until_ns = 0
         self.usage = DayUsage(
@@ -102,11 +104,17 @@ class AssetState:
         )
 
     def learn(
-        self, *, dex_landed: bool | None, cex_filled_ratio: float | None, model: OrderModel
+        self,
+        *,
+        tip_lamports: int,
+        congestion: Congestion,
+        dex_landed: bool | None,
+        cex_filled_ratio: float | None,
+        model: OrderModel,
     ) -> None:
         """Update the odds of both legs from a closed trade; None = that leg was not sent."""
         if dex_landed is not None:
-            self.landing = self.landing.after(dex_landed, memory=model.memory)
+            self.landing.learn(tip_lamports, congestion, landed=dex_landed, memory=model.memory)
         if cex_filled_ratio is not None:
             self.filling = self.filling.after(cex_filled_ratio >= 0.9, memory=model.memory)
         self.terms = None

@@ -41,6 +41,8 @@ _PROBE: Final = Candidate(
     limited_by="",
     notional_usd=Decimal(0),
     decision_value_usd=Decimal(10**12),
+    landed_value_usd=Decimal(10**12),
+    p_land=1.0,
     gross_bps=0.0,
     window_intents=-1,
 )

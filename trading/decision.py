@@ -231,6 +231,8 @@ class Decider:
             limited_by=sized.limited_by,
             notional_usd=sized.notional_usd,
             decision_value_usd=sized.pnl.decision_value,
+            landed_value_usd=sized.landed_value_usd,
+            p_land=sized.verdict.p_land_lower,
             gross_bps=sized.gross_bps,
             window_intents=row.intents,
             budget_refusal="" if sized.budget is not None else "the last level is out of reach",
@@ -281,8 +283,8 @@ class Decider:
             decided_ns=state.now_ns,
             config_version=settings.version,
             control_version=state.controls.version_of(spec.asset),
-            cu_price_micro_lamports=settings.cu_price_micro_lamports,
-            tip_lamports=settings.tip_lamports,
+            cu_price_micro_lamports=sized.cu_price_micro_lamports,
+            tip_lamports=sized.tip_lamports,
             order_deadline_ms=settings.order_deadline_ms,
         )
 
@@ -307,7 +309,7 @@ def _priced(sized: Sized | None) -> Priced | None:
     if sized is None:
         return None
     return Priced(
-        value_usd=sized.pnl.decision_value,
+        value_usd=sized.landed_value_usd,
         pnl_usd=sized.pnl.expected,
         size_usd=sized.notional_usd,
         gross_bps=sized.gross_bps,

@@ -31,10 +31,12 @@ from feeds.market.events import (
 from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, MarketSpec
 from trading import board
 from trading.asset_state import AssetState, spec_from_instrument
+from trading.bidding import congestion_named
 from trading.decision import Decider
 from trading.engine_state import EngineModel, EngineState
 from trading.feed_state import UNSEEN
 from trading.intent import (
+    ChainFeesKnown,
     DayUsage,
     Effect,
     EngineInput,
@@ -42,6 +44,7 @@ from trading.intent import (
     HoldingsKnown,
     IntentRefused,
     ModeApplied,
+    OutcomesKnown,
     RequestStop,
     SettingsApplied,
     SignalSeen,
@@ -92,6 +95,8 @@ class Engine:
             ModeApplied: self._mode_applied,
             HoldingsKnown: self._holdings_known,
             FeesKnown: self._fees_known,
+            ChainFeesKnown: self._chain_fees_known,
+            OutcomesKnown: self._outcomes_known,
             VenuesReady: self._venues_ready,
             WindowsRestored: self._windows_restored,
             IntentRefused: self._intent_refused,
@@ -265,6 +270,25 @@ class Engine:
             self._evaluate(state, "config", effects)
         return effects
 
+    def _chain_fees_known(self, event: ChainFeesKnown) -> list[Effect]:
+        self.state.chain_fees = event
+        for state in self.state.assets.values():
+            state.terms = None
+        return []
+
+    def _outcomes_known(self, event: OutcomesKnown) -> list[Effect]:
+        for outcome in event.outcomes:
+            state = self.state.assets.get(outcome.asset)
+            if state is not None:
+                state.learn(
+                    tip_lamports=outcome.tip_lamports,
+                    congestion=congestion_named(outcome.congestion),
+                    dex_landed=outcome.dex_landed,
+                    cex_filled_ratio=outcome.cex_filled_ratio,
+                    model=self.state.model.order,
+                )
+        return []
+
     def _venues_ready(self, event: VenuesReady) -> list[Effect]:
         self.state.ready = event
         return []
@@ -297,6 +321,8 @@ class Engine:
         if state is None:
             return []
         state.learn(
+            tip_lamports=event.tip_lamports,
+            congestion=congestion_named(event.congestion),
             dex_landed=event.dex_landed,
             cex_filled_ratio=event.cex_filled_ratio,
             model=self.state.model.order,

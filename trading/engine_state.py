@@ -17,7 +17,7 @@ from risk.gates import GateLimits
 from trading.asset_state import AssetState
 from trading.controls import Controls
 from trading.feed_state import FeedState
-from trading.intent import FeesKnown, VenuesReady
+from trading.intent import ChainFeesKnown, FeesKnown, VenuesReady
 from trading.legs import OrderModel
 from trading.projection import Reservations
 from trading.staleness import StalenessModel
@@ -49,6 +49,7 @@ class EngineState:
         self.controls = Controls()
         self.reservations = Reservations()
         self.fees: FeesKnown | None = None
+        self.chain_fees: ChainFeesKnown | None = None
         self.ready: VenuesReady | None = None
         self.now_ns = 0
         self.started_ns: int | None = None

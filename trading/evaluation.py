@@ -16,10 +16,17 @@ from arbsite.units import decimal_from_int
 from feeds.market.events import BookUpdated
 from feeds.market.pools import QuoteRefused
 from feeds.market.spec import Direction, MarketSpec
+from trading.bidding import Congestion, TipOdds, best_bid
 from trading.feed_state import PoolCurve
 from trading.intent import AssetSettings, OrderVerdict, PnlTerms
 from trading.landing import Posterior
-from trading.legs import OrderModel, choose_order, leg_risk_bps
+from trading.legs import (
+    OrderModel,
+    choose_order,
+    drift_risk_bps,
+    leg_risk_bps,
+    unwind_if_failed_bps,
+)
 from trading.pricing import (
     Costs,
     EdgeBudget,
@@ -29,6 +36,7 @@ from trading.pricing import (
     edge_budget,
     fraction_from_bps,
     predicted_pnl,
+    success_usd,
 )
 from trading.sizing import (
     Available,
@@ -58,10 +66,15 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
 
 
 class Odds(msgspec.Struct, frozen=True):
-    """What the leg-order policy is asked with."""
+    """What the leg-order policy and the bid are chosen with.
+
+    `tiers` are the tips allowed now, cheapest first; `cu_price` the priority price in force.
+    """
 
     taker: Decimal
-    landing: Posterior
+    tiers: tuple[TipOdds, ...]
+    congestion: Congestion
+    cu_price: int
     filling: Posterior
     model: OrderModel
 
@@ -71,9 +84,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     taker: Decimal
     base_fee_lamports: int
-    landing: Posterior
-    filling: Posterior
-    model: OrderModel
+    odds: Odds
     haircut: Decimal
     basis: Decimal
     inventory: dict[str, Decimal]
@@ -93,6 +104,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 class Sized(msgspec.Struct, frozen=True):
     """The best feasible size of one direction, quoted exactly and priced.
 
+    `landed_value_usd` is the decision value as if the swap were certain to succeed: what
+    makes a window (whoever lands could have it), while the intent must pay at our odds.
     `window_only` marks a size that our own balances or day cap do not allow: it makes a
     window (somebody could have), but never an intent; `capped_lots` is what we could do.
     """
@@ -100,7 +113,10 @@ class Sized(msgspec.Struct, frozen=True):
     direction: Direction
     quotes: LegQuotes
     pnl: PnlTerms
+    landed_value_usd: Decimal
     verdict: OrderVerdict
+    cu_price_micro_lamports: int
+    tip_lamports: int
     notional_usd: Decimal
     cex_cost: Decimal
     budget: EdgeBudget | None
@@ -124,7 +140,7 @@ def terms_from(
     The leg risk of the walk takes the failed-transaction fee as nothing: in bps of a
     notional worth trading it is below 0.1; the stored verdict counts it exactly.
     """
-    verdict = _verdict(settings, odds, edge_bps=0.0, fail_fee_bps=0.0)
+    verdict = _verdict(settings, odds, odds.tiers[-1], edge_bps=0.0, fail_fee_bps=0.0)
     leg_risk = _fraction(leg_risk_bps(verdict, odds.model))
     haircut = fraction_from_bps(settings.haircut_bps)
     min_edge = fraction_from_bps(settings.min_edge_bps)
@@ -137,9 +153,7 @@ def terms_from(
     return Terms(
         taker=odds.taker,
         base_fee_lamports=base_fee_lamports,
-        landing=odds.landing,
-        filling=odds.filling,
-        model=odds.model,
+        odds=odds,
         haircut=haircut,
         basis=basis,
         inventory=inventory,
@@ -250,59 +264,79 @@ def _priced(
     window_only: bool,
     capped_lots: int,
 ) -> Sized:
-    spec, terms = scene.spec, scene.terms
+    spec, terms, odds = scene.spec, scene.terms, scene.terms.odds
     cex_value = decimal_from_int(
         quotes.cex_value_ticklots, spec.price_precision + spec.qty_precision
     )
+    dex_value = decimal_from_int(quotes.dex_quote_raw, spec.quote_decimals)
     notional = cex_value * scene.cex_mark.usd
     # A tip is part of the transaction: lost only when it succeeds.
-    fail_fee = _chain_fee(scene, tip_lamports=0)
-    fail_fee_bps = float(fail_fee / notional) * 1e4
-    order = _verdict(scene.settings, terms, edge_bps=0.0, fail_fee_bps=fail_fee_bps)
+    failed_fee = _chain_fee(scene, tip_lamports=0)
+    walk = notional - dex_value * scene.pool_mark.usd
+    before_tip = (walk if seen.direction == "buy_dex_sell_cex" else -walk) - (
+        notional * terms.taker + failed_fee
+    )
+    bid = best_bid(
+        odds.tiers,
+        profit_usd=float(before_tip),
+        lamport_usd=float(scene.sol_usd) * 1e-9,
+        failed_usd=float(failed_fee),
+        level=odds.model.lower_level,
+    )
+    verdict = _verdict(
+        scene.settings,
+        odds,
+        bid,
+        edge_bps=float(before_tip / notional) * 1e4,
+        fail_fee_bps=float(failed_fee / notional) * 1e4,
+    )
     costs = Costs(
         taker=terms.taker,
         haircut=terms.haircut,
         basis=terms.basis,
         inventory=terms.inventory[seen.direction],
-        leg_risk=_fraction(leg_risk_bps(order, terms.model)),
-        chain_fee_usd=_chain_fee(scene, tip_lamports=scene.settings.tip_lamports),
-        failure_usd=fail_fee * Decimal(repr(1 - terms.landing.mean)),
+        drift=_fraction(drift_risk_bps(verdict, odds.model)),
+        unwind=_fraction(unwind_if_failed_bps(verdict)),
+        chain_fee_usd=_chain_fee(scene, tip_lamports=bid.tip_lamports),
+        failed_fee_usd=failed_fee,
+        p=Decimal(repr(verdict.p_land)),
+        p_lower=Decimal(repr(verdict.p_land_lower)),
     )
     pnl = predicted_pnl(
         seen.direction,
         cex_value=cex_value,
         cex_mark_usd=scene.cex_mark.usd,
-        dex_value=decimal_from_int(quotes.dex_quote_raw, spec.quote_decimals),
+        dex_value=dex_value,
         dex_mark_usd=scene.pool_mark.usd,
         costs=costs,
     )
+    success = success_usd(pnl.sell_proceeds, pnl.buy_cost, pnl.cex_fee, pnl.chain_fee)
     budget = edge_budget(
         spec,
         seen.direction,
         quotes,
-        expected_usd=pnl.expected,
+        success_usd=success,
         theta_min_usd=Decimal(0),
         cex_mark_usd=scene.cex_mark.usd,
         dex_mark_usd=scene.pool_mark.usd,
         taker=terms.taker,
         slippage_cap_bps=scene.settings.slippage_cap_bps,
     )
+    certain = pnl.haircut + pnl.basis_cost + pnl.inventory_cost + notional * costs.drift
     return Sized(
         direction=seen.direction,
         quotes=quotes,
         pnl=pnl,
-        verdict=_verdict(
-            scene.settings,
-            terms,
-            edge_bps=float(pnl.expected / notional) * 1e4,
-            fail_fee_bps=fail_fee_bps,
-        ),
+        landed_value_usd=success - certain,
+        verdict=verdict,
+        cu_price_micro_lamports=odds.cu_price,
+        tip_lamports=bid.tip_lamports,
         notional_usd=notional,
         cex_cost=cex_value,
         budget=budget,
         limited_by=limited_by,
         gross_bps=seen.gross_bps,
-        net_bps=float(pnl.decision_value / notional) * 1e4,
+        net_bps=float((success - certain) / notional) * 1e4,
         window_only=window_only,
         capped_lots=capped_lots,
     )
@@ -312,7 +346,7 @@ def _chain_fee(scene: Scene, *, tip_lamports: int) -> Decimal:
     return chain_fee_usd(
         base_fee_lamports=scene.terms.base_fee_lamports,
         cu_limit=CU_LIMIT,
-        cu_price_micro_lamports=scene.settings.cu_price_micro_lamports,
+        cu_price_micro_lamports=scene.terms.odds.cu_price,
         tip_lamports=tip_lamports,
         sol_usd=scene.sol_usd,
     )
@@ -323,15 +357,16 @@ def _fraction(bps: float) -> Decimal:
 
 
 def _verdict(
-    settings: AssetSettings, odds: Odds | Terms, *, edge_bps: float, fail_fee_bps: float
+    settings: AssetSettings, odds: Odds, bid: TipOdds, *, edge_bps: float, fail_fee_bps: float
 ) -> OrderVerdict:
     """The order does not depend on the edge (it is in every expected value alike)."""
     return choose_order(
         edge_bps=edge_bps,
         taker=float(odds.taker),
         fail_fee_bps=fail_fee_bps,
-        landing=odds.landing,
+        landing=bid.landing,
         filling=odds.filling,
         model=odds.model,
         configured=settings.leg_order,
+        congestion=odds.congestion,
     )

@@ -54,8 +54,11 @@ class AssetSettings(msgspec.Struct, frozen=True):
 class PnlTerms(msgspec.Struct, frozen=True):
     """Predicted PnL, term by term (domain §3), in USD at the decision's marks.
 
-    Costs are positive numbers that are subtracted. `expected` is what every error metric
-    compares with realised; `decision_value` is what gates and thresholds use.
+    Costs are positive numbers that are subtracted. The first four terms are those of a
+    trade that succeeds; `failure_cost` is what not succeeding takes from them on average
+    (the forgone profit, the failed fee, an unwind), so `expected` = sell_proceeds -
+    buy_cost - cex_fee - chain_fee - failure_cost is an expectation over outcomes: what
+    every error metric compares with realised. `decision_value` is what gates use.
     """
 
     sell_proceeds: Decimal
@@ -85,6 +88,7 @@ class OrderVerdict(msgspec.Struct, frozen=True):
     ev_cex_first_bps: float
     forced_by_config: bool
     q_fill: float = 1.0
+    congestion: str = "usual"
 
 
 class DecisionAges(msgspec.Struct, frozen=True):
@@ -211,6 +215,36 @@ class FeesKnown(msgspec.Struct, frozen=True, tag="fees_known"):
     at_ns: int
 
 
+class ChainFeesKnown(msgspec.Struct, frozen=True, tag="chain_fees_known"):
+    """What landed transactions paid lately for a place in a block.
+
+    By pool, micro-lamports a compute unit: `price` a percentile of the last slots, `usual`
+    the same of a longer past. `can_tip` tells whether tip accounts are configured.
+    """
+
+    price: dict[str, int]
+    usual: dict[str, int]
+    can_tip: bool
+    at_ns: int
+
+
+class LandingOutcome(msgspec.Struct, frozen=True):
+    """How one trade's legs went: what the odds of later ones are learnt from."""
+
+    asset: str
+    tip_lamports: int
+    congestion: str
+    dex_landed: bool | None
+    cex_filled_ratio: float | None
+
+
+class OutcomesKnown(msgspec.Struct, frozen=True, tag="outcomes_known"):
+    """The last closed trades, oldest first, read at the start: odds survive a restart."""
+
+    outcomes: tuple[LandingOutcome, ...]
+    at_ns: int
+
+
 class VenuesReady(msgspec.Struct, frozen=True, tag="venues_ready"):
     """Whether each trading client can send right now."""
 
@@ -255,7 +289,10 @@ class TradeProgressed(msgspec.Struct, frozen=True, tag="trade_progressed"):
 
 
 class TradeClosed(msgspec.Struct, frozen=True, tag="trade_closed"):
-    """A trade reached closed or operator; feeds posteriors, cool-down and the day's caps."""
+    """A trade reached closed or operator; feeds posteriors, cool-down and the day's caps.
+
+    `tip_lamports` and `congestion` are the intent's: what the outcome is counted under.
+    """
 
     intent_key: UUID
     asset: str
@@ -266,6 +303,8 @@ class TradeClosed(msgspec.Struct, frozen=True, tag="trade_closed"):
     cex_fill_ns: int | None
     landed_slot: int | None
     at_ns: int
+    tip_lamports: int = 0
+    congestion: str = "usual"
 
 
 class DayUsage(msgspec.Struct, frozen=True, tag="day_usage"):
@@ -290,6 +329,8 @@ EngineInput = (
     | ModeApplied
     | HoldingsKnown
     | FeesKnown
+    | ChainFeesKnown
+    | OutcomesKnown
     | VenuesReady
     | WindowsRestored
     | IntentRefused

@@ -43,8 +43,6 @@ class Posterior(msgspec.Struct, frozen=True):
         return Posterior(alpha * scale, beta * scale)
 
 
-# Landing and success of a swap at the reference priority fee; worth ten observations.
-LANDING_PRIOR = Posterior(8.5, 1.5)
 # A marketable IOC inside the visible depth nearly always fills; worth fifty observations.
 FILLING_PRIOR = Posterior(49.0, 1.0)
 

@@ -18,6 +18,7 @@ from arbsite.errors import IllegalTransition
 from arbsite.units import decimal_from_int
 from feeds.market.spec import MarketSpec
 from feeds.venues.base import Side
+from trading.bidding import Congestion
 from trading.intent import AssetSettings, LegOrder, OrderVerdict
 from trading.landing import Posterior
 
@@ -49,6 +50,7 @@ def choose_order(
     filling: Posterior,
     model: OrderModel,
     configured: Literal["auto", "concurrent", "dex_first", "cex_first"],
+    congestion: Congestion = "usual",
 ) -> OrderVerdict:
     """Choose the order of highest expected value; a configured order is obeyed, and said.
 
@@ -85,17 +87,32 @@ def choose_order(
         ev_dex_first_bps=ev["dex_first"],
         ev_cex_first_bps=ev["cex_first"],
         forced_by_config=configured != "auto",
+        congestion=congestion,
     )
 
 
-def leg_risk_bps(verdict: OrderVerdict, model: OrderModel) -> float:
-    """What the chosen order risks, in bps of notional, never negative."""
+def drift_risk_bps(verdict: OrderVerdict, model: OrderModel) -> float:
+    """What the market may move against the second leg while it waits, in bps of notional."""
     p = verdict.p_land_lower
     if verdict.order == "concurrent":
-        return (1 - p) * verdict.unwind_bps
+        return 0.0
     if verdict.order == "dex_first":
         return p * verdict.drift_bps
-    return verdict.q_fill * ((1 - p) * verdict.unwind_bps + p * model.pool_drift_bps)
+    return verdict.q_fill * p * model.pool_drift_bps
+
+
+def unwind_if_failed_bps(verdict: OrderVerdict) -> float:
+    """What a swap that fails leaves to be unwound on the book, in bps of notional.
+
+    Nothing in DEX-first: the order was not sent then.
+    """
+    return 0.0 if verdict.order == "dex_first" else verdict.q_fill * verdict.unwind_bps
+
+
+def leg_risk_bps(verdict: OrderVerdict, model: OrderModel) -> float:
+    """What the chosen order risks in proportion to the size, for the size walk; never negative."""
+    failed = (1 - verdict.p_land_lower) * unwind_if_failed_bps(verdict)
+    return drift_risk_bps(verdict, model) + failed
 
 
 # ---- states -------------------------------------------------------------------------

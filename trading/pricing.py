@@ -46,26 +46,25 @@ USD_MARK = Mark(Decimal(1))
 
 
 class Costs(msgspec.Struct, frozen=True):
-    """Everything a trade costs beside the two walks.
+    """Everything a trade costs beside the two walks, and how likely it comes off.
 
     Fractions of the notional: `taker` (of the book leg's value), `haircut`, `basis`,
-    `inventory` (negative = a credit for restoring balance), `leg_risk`. In USD:
-    `chain_fee_usd` (base, priority, tip of a landed swap) and `failure_usd` (probability
-    of failing times what a failure costs).
+    `inventory` (negative = a credit for restoring balance), `drift` (the second leg's wait),
+    `unwind` (what a failed swap leaves to be unwound). In USD: `chain_fee_usd` (base,
+    priority, tip of a landed swap), `failed_fee_usd` (of one that landed and failed).
+    `p` is the mean chance that the swap succeeds, `p_lower` its lower bound.
     """
 
     taker: Decimal
     haircut: Decimal
     basis: Decimal
     inventory: Decimal
-    leg_risk: Decimal
+    drift: Decimal
+    unwind: Decimal
     chain_fee_usd: Decimal
-    failure_usd: Decimal
-
-    @property
-    def rate(self) -> float:
-        """All that is proportional to the notional but the taker fee, for the size walk."""
-        return float(self.haircut + self.basis + self.inventory + self.leg_risk)
+    failed_fee_usd: Decimal
+    p: Decimal
+    p_lower: Decimal
 
 
 def fraction_from_bps(bps: Decimal) -> Decimal:
@@ -136,6 +135,9 @@ def predicted_pnl(
 
     `cex_value` is the exact book walk in the book's quote asset before fees, `dex_value`
     the exact pool quote in the pool's, fee inside. The notional is the book leg's value.
+    `expected` = p · success - (1 - p) · (failed fee + unwind), written as the success less
+    `failure_cost`. What the lower bound of p takes off beyond its mean is risk, not cash:
+    it stands in `leg_risk` beside the drift, so nothing is counted twice.
     """
     sells_on_cex = direction == "buy_dex_sell_cex"
     cex_usd = cex_value * cex_mark_usd
@@ -144,12 +146,15 @@ def predicted_pnl(
     buy = _up(dex_usd if sells_on_cex else cex_usd)
     cex_fee = _up(cex_usd * costs.taker)
     chain_fee = _up(costs.chain_fee_usd)
-    failure = _up(costs.failure_usd)
+    at_stake = success_usd(sell, buy, cex_fee, chain_fee)
+    at_stake += costs.failed_fee_usd + cex_usd * costs.unwind
+    failure = _up((1 - costs.p) * at_stake)
     expected = sell - buy - cex_fee - chain_fee - failure
     haircut = _up(cex_usd * costs.haircut)
     basis = _up(cex_usd * costs.basis)
     inventory = _up(cex_usd * costs.inventory)
-    leg_risk = _up(cex_usd * costs.leg_risk)
+    doubt = max(_ZERO, costs.p - costs.p_lower) * max(_ZERO, at_stake)
+    leg_risk = _up(cex_usd * costs.drift + doubt)
     return PnlTerms(
         sell_proceeds=sell,
         buy_cost=buy,
@@ -163,6 +168,11 @@ def predicted_pnl(
         leg_risk=leg_risk,
         decision_value=expected - haircut - basis - inventory - leg_risk,
     )
+
+
+def success_usd(sell: Decimal, buy: Decimal, cex_fee: Decimal, chain_fee: Decimal) -> Decimal:
+    """What a trade earns when both legs fill as quoted: what its limits may give away of."""
+    return sell - buy - cex_fee - chain_fee
 
 
 def realised_pnl(deltas: Mapping[str, Decimal], marks_usd: Mapping[str, Decimal]) -> Decimal:
@@ -212,7 +222,7 @@ def edge_budget(
     direction: Direction,
     quotes: LegQuotes,
     *,
-    expected_usd: Decimal,
+    success_usd: Decimal,
     theta_min_usd: Decimal,
     cex_mark_usd: Decimal,
     dex_mark_usd: Decimal,
@@ -222,13 +232,14 @@ def edge_budget(
 ) -> EdgeBudget | None:
     """Spend the edge once, over both legs; None when it cannot pay for the walk itself.
 
-    The budget is `expected_usd` − `theta_min_usd`. The book leg first gets what lets its
+    The budget is `success_usd` − `theta_min_usd`: what filling as quoted earns, for the
+    limits bind only when both legs fill. The book leg first gets what lets its
     LAST level fill in full (an IOC has one limit, not a ladder of them); the rest is split
     by `cex_share`, and what the slippage cap takes from the pool's part goes to nobody.
     A fee on the slack itself is counted when buying. Limits are rounded towards the
     expected price. The cap is measured from each leg's own expected value.
     """
-    budget_usd = expected_usd - theta_min_usd
+    budget_usd = success_usd - theta_min_usd
     if budget_usd < 0:
         return None
     sells_on_cex = direction == "buy_dex_sell_cex"
@@ -260,7 +271,7 @@ def edge_budget(
         dex_threshold_raw=threshold,
         slack_cex_usd=given_cex,
         slack_dex_usd=given_dex,
-        min_pnl_usd=expected_usd - given_cex - given_dex,
+        min_pnl_usd=success_usd - given_cex - given_dex,
     )
 
 

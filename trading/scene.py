@@ -11,6 +11,7 @@ from typing import Final
 
 from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
 from trading.asset_state import AssetState
+from trading.bidding import congestion_of, priority_price
 from trading.engine_state import EngineState
 from trading.evaluation import Odds, Scene, Terms, terms_from
 from trading.feed_state import SOL_SYMBOL, UNSEEN
@@ -127,6 +128,23 @@ def _available(
     )
 
 
+def _odds(state: EngineState, asset: AssetState, settings: AssetSettings, taker: Decimal) -> Odds:
+    """The bids allowed now and their odds; without news of the chain's fees nothing is tipped."""
+    known, pool = state.chain_fees, asset.spec.pool
+    price = known.price.get(pool) if known else None
+    usual = known.usual.get(pool, 0) if known else 0
+    congestion = congestion_of(price, usual) if price is not None else "usual"
+    ceiling = settings.tip_lamports if known and known.can_tip else 0
+    return Odds(
+        taker=taker,
+        tiers=asset.landing.odds(congestion, ceiling),
+        congestion=congestion,
+        cu_price=priority_price(price, settings.cu_price_micro_lamports),
+        filling=asset.filling,
+        model=state.model.order,
+    )
+
+
 def rebuild_terms(state: EngineState, asset: AssetState) -> Terms:
     """Build the costs that do not change with every tick, and keep them on the asset."""
     spec, settings, fees = asset.spec, asset.settings, state.fees
@@ -137,12 +155,7 @@ def rebuild_terms(state: EngineState, asset: AssetState) -> Terms:
     solana_raw = holdings.solana_raw.get(spec.asset, 0) if holdings else 0
     asset.terms = terms_from(
         settings,
-        Odds(
-            taker=fees.taker[spec.cex_symbol],
-            landing=asset.landing,
-            filling=asset.filling,
-            model=state.model.order,
-        ),
+        _odds(state, asset, settings, fees.taker[spec.cex_symbol]),
         base_fee_lamports=fees.base_fee_lamports,
         basis=basis_fraction(spec.cex_quote, spec.pool_quote, state.feeds.marks),
         inventory={

@@ -68,6 +68,8 @@ class Telling:
                 cex_fill_ns=cex.filled_ns if cex else None,
                 landed_slot=landed_slot,
                 at_ns=now_ns,
+                tip_lamports=trade.intent.tip_lamports,
+                congestion=trade.intent.verdict.congestion,
             )
         )
 

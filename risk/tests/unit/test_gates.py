@@ -33,6 +33,8 @@ CANDIDATE = Candidate(
     limited_by="optimum",
     notional_usd=D(150),
     decision_value_usd=D("0.2"),
+    landed_value_usd=D("0.2"),
+    p_land=0.9,
     gross_bps=30.0,
     window_intents=0,
 )
@@ -109,7 +111,16 @@ REFUSALS: list[tuple[str, str, dict[str, Any]]] = [
     ("daily_loss", "state", {"used_loss_usd": D(50)}),
     ("daily_notional", "state", {"used_notional_usd": D(851)}),
     ("daily_trades", "state", {"used_trades": 10}),
-    ("min_profit", "candidate", {"decision_value_usd": D("0.0499")}),
+    (
+        "landing",
+        "candidate",
+        {"decision_value_usd": D("0.0499"), "landed_value_usd": D("0.05"), "p_land": 0.2},
+    ),
+    (
+        "min_profit",
+        "candidate",
+        {"decision_value_usd": D("0.0499"), "landed_value_usd": D("0.0499")},
+    ),
 ]
 
 
@@ -162,6 +173,7 @@ def test_tightening_a_limit_never_turns_refused_into_approved(data: st.DataObjec
         CANDIDATE,
         notional_usd=data.draw(money),
         decision_value_usd=data.draw(st.decimals("-1", "1", places=3)),
+        landed_value_usd=data.draw(st.decimals("-1", "1", places=3)),
         gross_bps=data.draw(st.floats(-900, 900)),
         window_intents=data.draw(st.integers(0, 4)),
     )

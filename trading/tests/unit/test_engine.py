@@ -520,10 +520,11 @@ def test_the_odds_are_learnt_from_closed_trades() -> None:
     before = market.intents[0].verdict.p_land_lower
     for _ in range(30):
         market.close_trade(market.intents[0], after_ms=1)
-    asset = market.engine.state.assets["SOL"]
-    assert asset.landing.lower() > before
+    (learnt,) = market.engine.state.assets["SOL"].landing.odds("usual", 0)
+    assert learnt.landing.lower() > before
     market.close_trade(market.intents[0], dex_landed=None, cex_filled_ratio=None)
-    assert asset.landing.alpha + asset.landing.beta == pytest.approx(40)
+    assert learnt.landing.alpha + learnt.landing.beta == pytest.approx(40)
+    assert market.engine.state.assets["SOL"].landing.odds("usual", 0) == (learnt,)
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arbsite.errors import IllegalTransition
 from trading.intent import AssetSettings
-from trading.landing import FILLING_PRIOR, LANDING_PRIOR, Posterior, beta_quantile
+from trading.landing import FILLING_PRIOR, Posterior, beta_quantile
 from trading.legs import (
     ATTEMPT_TABLE,
     TERMINAL_ATTEMPT_STATES,
@@ -32,6 +32,7 @@ from trading.legs import (
 from .builders import make_spec
 
 CERTAIN_FILL = Posterior(1e12, 1e-6)
+LANDING_PRIOR = Posterior(8.5, 1.5)
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from trading.pricing import (
     predicted_pnl,
     realised_pnl,
     remaining_cex_limit,
+    success_usd,
 )
 from trading.sizing import walk_book
 
@@ -31,9 +33,12 @@ COSTS = Costs(
     haircut=D("0.0001"),
     basis=D("0.00005"),
     inventory=D("0"),
-    leg_risk=D("0.0002"),
+    drift=D("0.0002"),
+    unwind=D("0.002"),
     chain_fee_usd=D("0.004"),
-    failure_usd=D("0.0006"),
+    failed_fee_usd=D("0.001"),
+    p=D("0.9"),
+    p_lower=D("0.8"),
 )
 
 
@@ -50,12 +55,40 @@ def test_every_term_is_priced_by_hand() -> None:
     assert terms.buy_cost == D("1499.7")
     assert terms.cex_fee == D("1.51")
     assert terms.chain_fee == D("0.004")
-    assert terms.failure_cost == D("0.0006")
-    assert terms.expected == D(1510) - D("1499.7") - D("1.51") - D("0.0046")
+    # In one of ten tries the profit of 8.786 is forgone, the fee and an unwind of 20 bps paid.
+    assert terms.failure_cost == D("0.1") * (D("8.786") + D("0.001") + D("3.02"))
+    assert terms.expected == D("0.9") * D("8.786") - D("0.1") * D("3.021")
     assert terms.haircut == D("0.151")
     assert terms.basis_cost == D("0.0755")
-    assert terms.leg_risk == D("0.302")
-    assert terms.decision_value == terms.expected - D("0.151") - D("0.0755") - D("0.302")
+    # The drift, and what the lower bound of p takes off beyond its mean.
+    assert terms.leg_risk == D("0.302") + D("0.1") * D("11.807")
+    assert terms.decision_value == terms.expected - D("0.2265") - terms.leg_risk
+
+
+money = st.decimals("1", "9000", places=4)
+chance = st.decimals("0", "1", places=4)
+
+
+@given(money, money, chance, chance, st.decimals("0", "0.01", places=5))
+def test_expected_is_the_mean_over_outcomes_and_the_terms_sum_to_it(
+    cex_value: Decimal, dex_value: Decimal, p: Decimal, doubt: Decimal, unwind: Decimal
+) -> None:
+    costs = msgspec.structs.replace(COSTS, p=p, p_lower=p * doubt, unwind=unwind)
+    terms = predicted_pnl(
+        "buy_dex_sell_cex",
+        cex_value=cex_value,
+        cex_mark_usd=D(1),
+        dex_value=dex_value,
+        dex_mark_usd=D(1),
+        costs=costs,
+    )
+    success = success_usd(terms.sell_proceeds, terms.buy_cost, terms.cex_fee, terms.chain_fee)
+    assert success - terms.failure_cost == terms.expected
+    mean = p * success - (1 - p) * (costs.failed_fee_usd + cex_value * unwind)
+    assert mean - D("1e-11") <= terms.expected <= mean
+    assert terms.leg_risk >= cex_value * costs.drift
+    risk = terms.haircut + terms.basis_cost + terms.inventory_cost + terms.leg_risk
+    assert terms.decision_value == terms.expected - risk
 
 
 def test_buying_on_the_book_swaps_proceeds_and_cost() -> None:
@@ -146,7 +179,7 @@ def test_any_pair_of_fills_inside_both_limits_keeps_the_minimum(data: st.DataObj
     value_usd = D(value).scaleb(-10)
     dex_raw = int(value_usd / mark * 10**6 * D(1 - edge if sells else 1 + edge))
     quotes = LegQuotes(lots, lots * 10, value, worst, dex_raw)
-    costs = Costs(taker, D(0), D(0), D(0), D(0), fixed, D(0))
+    costs = Costs(taker, D(0), D(0), D(0), D(0), D(0), fixed, D(0), D(1), D(1))
     terms = predicted_pnl(
         direction,
         cex_value=value_usd,
@@ -159,7 +192,7 @@ def test_any_pair_of_fills_inside_both_limits_keeps_the_minimum(data: st.DataObj
         spec,
         direction,
         quotes,
-        expected_usd=terms.expected,
+        success_usd=terms.expected,
         theta_min_usd=theta,
         cex_mark_usd=D(1),
         dex_mark_usd=mark,
@@ -201,7 +234,7 @@ def test_a_generous_edge_lets_the_last_level_fill_and_the_cap_only_tightens() ->
     spec = make_spec()
     quotes = LegQuotes(2 * 10**8, 2 * 10**9, 15_100 * 10**8 + 15_090 * 10**8, 15_090, 300_000_000)
     common = {
-        "expected_usd": D("1.5"),
+        "success_usd": D("1.5"),
         "theta_min_usd": D(0),
         "cex_mark_usd": D(1),
         "dex_mark_usd": D(1),
