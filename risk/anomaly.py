@@ -38,9 +38,13 @@ class BasisDetector:
         self._last_ns: int | None = None
         self.flag = ""
 
+    def is_due(self, at_ns: int) -> bool:
+        """Whether a sample at `at_ns` would be taken."""
+        return self._last_ns is None or at_ns - self._last_ns >= self._model.sample_ns
+
     def observe(self, gap_bps: float, at_ns: int) -> None:
         """Take a sample if the last one is old enough, and judge again."""
-        if self._last_ns is not None and at_ns - self._last_ns < self._model.sample_ns:
+        if not self.is_due(at_ns):
             return
         self._last_ns = at_ns
         self._gaps.append(gap_bps)

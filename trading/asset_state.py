@@ -47,6 +47,7 @@ class AssetState:
         self.windows: dict[Direction, WindowTracker] = {
             direction: WindowTracker(spec, direction) for direction in DIRECTIONS
         }
+        self._rising, self._falling = (self.windows[direction] for direction in DIRECTIONS)
         self.trades = OwnTrades()
         self.watch = StalenessWatch(spec.asset, staleness)
         self.basis = BasisDetector(basis)
@@ -60,9 +61,13 @@ class AssetState:
         # The cached costs; None = to be built again. `unit` is the value of a tick.
         self.terms: Terms | None = None
         self.unit = 0.0
-        # The last evaluation, for the views.
+        # Why nothing can be priced, and the feeds' revision that was judged; None = judge again.
         self.fault = "no data yet"
-        self.looks: tuple[Look, ...] = ()
+        self.judged: int | None = None
+        # The last evaluation, for the views.
+        self._looked: tuple[BookUpdated, PoolCurve, float, Terms] | None = None
+        self._looks: tuple[Look, ...] | None = ()
+        self._bounds: tuple[PoolCurve, Terms, float, float] | None = None
         self.sized: Sized | None = None
         self.quote_refusal = ""
         self.refusal: tuple[str, str, str] | None = None
@@ -73,7 +78,36 @@ class AssetState:
     @property
     def has_open_window(self) -> bool:
         """Whether a window of either direction is open, or in a gap that may be merged."""
-        return any(tracker.row is not None for tracker in self.windows.values())
+        return self._rising.row is not None or self._falling.row is not None
+
+    # ---- the tops -------------------------------------------------------------------
+
+    def look_at(self, book: BookUpdated, curve: PoolCurve, terms: Terms) -> None:
+        """Remember what the looks are taken from; they are worked out when somebody asks."""
+        self._looked, self._looks = (book, curve, self.unit, terms), None
+
+    def look_away(self) -> None:
+        """Nothing can be seen."""
+        self._looked, self._looks = None, ()
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """Both directions as last seen, `DIRECTIONS` order; empty while nothing can be seen."""
+        if self._looks is None:
+            assert self._looked is not None
+            book, curve, unit, terms = self._looked
+            self._looks = (
+                look(book, curve, unit, terms, rising=True),
+                look(book, curve, unit, terms, rising=False),
+            )
+        return self._looks
+
+    def can_have_edge(self, book: BookUpdated, curve: PoolCurve, terms: Terms) -> bool:
+        """Whether a first unit might pay; False only where no look would say so."""
+        bounds = self._bounds
+        if bounds is None or bounds[0] is not curve or bounds[1] is not terms:
+            bounds = self._bounds = (curve, terms, *edge_bounds(curve, self.unit, terms))
+        return book.bids[0][0] > bounds[2] or book.asks[0][0] < bounds[3]
 
     def limits(self, *, max_balances_age_ms: int, max_gap_bps: float) -> GateLimits:
         """The settings in force, as the gates want them."""

@@ -15,7 +15,7 @@ from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
 from risk.gates import Candidate, GateState, Refused, check
 from trading.asset_state import AssetState, Decision, Said
 from trading.engine_state import EngineState
-from trading.evaluation import Look, Sized, look, size_up
+from trading.evaluation import Look, Sized, size_up
 from trading.feed_state import SOL_SYMBOL
 from trading.intent import (
     DecisionAges,
@@ -45,17 +45,17 @@ class Decider:
         state, spec = self._state, asset.spec
         book, curve = state.feeds.books[spec.cex_symbol], state.feeds.curves[spec.pool]
         terms = asset.terms or rebuild_terms(state, asset)
-        looks = (
-            look(book, curve, asset.unit, terms, rising=True),
-            look(book, curve, asset.unit, terms, rising=False),
-        )
-        asset.looks = looks
-        asset.basis.observe(_signed_gap(looks), state.now_ns)
+        asset.look_at(book, curve, terms)
         asset.sized, asset.quote_refusal, asset.refusal = None, "", None
-        has_edge = looks[0].has_edge or looks[1].has_edge
-        if not (has_edge or asset.has_edge or asset.has_open_window):
+        if asset.basis.is_due(state.now_ns):
+            asset.basis.observe(_signed_gap(asset.looks), state.now_ns)
+        was_of_interest = asset.has_edge or asset.has_open_window
+        if not (was_of_interest or asset.can_have_edge(book, curve, terms)):
             return
-        asset.has_edge = has_edge
+        looks = asset.looks
+        asset.has_edge = looks[0].has_edge or looks[1].has_edge
+        if not (was_of_interest or asset.has_edge):
+            return
         # The side without an edge first, so that a flip closes before it opens.
         for seen in sorted(looks, key=lambda one: one.has_edge):
             self._follow(asset, seen, source, effects)
@@ -322,7 +322,7 @@ def _age_ms(now_ns: int, at_ns: int | None) -> float | None:
     return None if at_ns is None else max(0, now_ns - at_ns) / _MS
 
 
-def _signed_gap(looks: tuple[Look, Look]) -> float:
+def _signed_gap(looks: tuple[Look, ...]) -> float:
     """Positive where the book is dearer than the pool; 0 while the pool is inside the spread."""
     if looks[0].gross_bps > 0:
         return looks[0].gross_bps

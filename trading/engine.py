@@ -156,22 +156,15 @@ class Engine:
     # ---- market facts ---------------------------------------------------------------
 
     def _book_updated(self, event: BookUpdated) -> list[Effect]:
-        before = self.state.feeds.books.get(event.symbol)
-        was_fault = self.state.feeds.book_faults.get(event.symbol)
-        self.state.feeds.take_book(event)
         effects: list[Effect] = []
-        is_same = (
-            before is not None
-            and was_fault is None
-            and before.bids == event.bids
-            and before.asks == event.asks
-        )
-        if is_same:
+        feeds, symbol = self.state.feeds, event.symbol
+        if not feeds.take_book(event):
             return effects
-        for state in self._by_mark.get(event.symbol, ()):
-            state.terms = None
-            self._evaluate(state, "book", effects, event.recv_ns)
-        for state in self._by_symbol.get(event.symbol, ()):
+        if feeds.take_mark(event):
+            for state in self._by_mark.get(symbol, ()):
+                state.terms = None
+                self._evaluate(state, "book", effects, event.recv_ns)
+        for state in self._by_symbol.get(symbol, ()):
             self._evaluate(state, "book", effects, event.recv_ns)
         return effects
 
@@ -198,7 +191,7 @@ class Engine:
             except (ValueError, ArithmeticError):
                 # A pair whose units cannot be read is not traded until they can.
                 self.state.feeds.pair_status[event.symbol] = "unreadable precision"
-            state.terms = None
+            state.terms = state.judged = None
             self._evaluate(state, "config", effects)
         return effects
 
@@ -244,7 +237,7 @@ class Engine:
             return effects
         if state.settings is not None and event.settings.version < state.settings.version:
             return effects
-        state.settings, state.terms = event.settings, None
+        state.settings, state.terms, state.judged = event.settings, None, None
         self._evaluate(state, "config", effects)
         return effects
 
@@ -266,7 +259,7 @@ class Engine:
         self.state.fees = event
         effects: list[Effect] = []
         for state in self.state.assets.values():
-            state.terms = None
+            state.terms = state.judged = None
             self._evaluate(state, "config", effects)
         return effects
 
@@ -294,9 +287,17 @@ class Engine:
         return []
 
     def _windows_restored(self, event: WindowsRestored) -> list[Effect]:
+        latest_ns: dict[str, int] = {}
         for row in event.windows:
-            if row.asset in self.state.assets:
-                self.state.assets[row.asset].windows[row.direction].restore(row, event.at_ns)
+            latest_ns[row.asset] = max(row.opened_at_ns, latest_ns.get(row.asset, 0))
+        for row in event.windows:
+            if row.asset not in self.state.assets:
+                continue
+            # The other direction opened since: before the restart that ended the merging too.
+            ended_ns = row.closed_at_ns
+            is_over = ended_ns is not None and row.opened_at_ns < latest_ns[row.asset] >= ended_ns
+            tracker = self.state.assets[row.asset].windows[row.direction]
+            tracker.restore(row, event.at_ns, can_merge=not is_over)
         for asset in event.busy_assets:
             if asset in self.state.assets:
                 self.state.assets[asset].trades.restore()
@@ -374,10 +375,11 @@ class Engine:
         self, state: AssetState, source: Source, effects: list[Effect], recv_ns: int | None = None
     ) -> None:
         """Price an asset again; `recv_ns` is set when a market frame asked for it."""
-        fault = fault_of(self.state, state)
-        state.fault = fault
-        if fault:
-            self._close_all(state, fault, effects)
+        if state.judged != self.state.feeds.revision:
+            state.judged = self.state.feeds.revision
+            state.fault = fault_of(self.state, state)
+        if state.fault:
+            self._close_all(state, state.fault, effects)
             return
         self._decider.evaluate(state, source, effects)
         if recv_ns is not None:
@@ -385,7 +387,8 @@ class Engine:
 
     def _close_all(self, state: AssetState, fault: str, effects: list[Effect]) -> None:
         """A market that cannot be seen has no windows; one not seen YET may still have them."""
-        state.looks, state.sized, state.has_edge = (), None, False
+        state.look_away()
+        state.sized, state.has_edge = None, False
         state.refusal = None
         if fault.endswith(UNSEEN):
             return

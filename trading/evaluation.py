@@ -53,6 +53,7 @@ from trading.sizing import (
 CU_LIMIT: Final = 200_000
 _OWN_CAPS: Final = ("inventory_kraken", "inventory_solana", "daily_notional")
 _ONE: Final = Decimal(1)
+_ROUNDING: Final = 1e-9
 
 
 class Rates(msgspec.Struct, frozen=True, gc=False):
@@ -187,6 +188,19 @@ def look(book: BookUpdated, curve: PoolCurve, unit: float, terms: Terms, *, risi
         (ratio - 1) * 1e4,
         (ratio * kept / rates.net - 1) * 1e4,
         ratio * kept > rates.walk,
+    )
+
+
+def edge_bounds(curve: PoolCurve, unit: float, terms: Terms) -> tuple[float, float]:
+    """Ticks that a best bid must exceed, or a best ask undercut, before `look` sees an edge.
+
+    Wider than the look's own limits by far more than its rounding, by nothing that matters.
+    """
+    kept = 1 - curve.fee
+    worth = curve.price / unit
+    return (
+        worth / (terms.rates["buy_dex_sell_cex"].walk * kept) * (1 - _ROUNDING),
+        worth * kept / terms.rates["buy_cex_sell_dex"].walk * (1 + _ROUNDING),
     )
 
 

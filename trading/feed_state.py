@@ -86,9 +86,14 @@ class PoolCurve:
 
 
 class FeedState:
-    """The latest facts by symbol, pool and venue."""
+    """The latest facts by symbol, pool and venue.
+
+    `revision` grows whenever something became usable or unusable, or changed its units: a
+    verdict about what may be priced holds as long as it stands.
+    """
 
     def __init__(self) -> None:
+        self.revision = 0
         self.books: dict[str, BookUpdated] = {}
         self.book_faults: dict[str, str] = {}
         self.curves: dict[str, PoolCurve] = {}
@@ -97,27 +102,52 @@ class FeedState:
         self.pair_status: dict[str, str] = {}
         self.venues: dict[str, VenueStatus] = {}
         self.slot: SlotAdvanced | None = None
-        self._proofs: dict[tuple[str, str], int] = {}
+        self._proofs: dict[VenueName, dict[str, int]] = {"kraken": {}, "solana": {}}
 
     # ---- updates ----------------------------------------------------------------
 
-    def take_book(self, event: BookUpdated) -> None:
-        """Replace a book; a book is also a proof, and may be a mark."""
-        self.books[event.symbol] = event
-        self._prove("kraken", event.symbol, event.recv_ns)
-        crossed = bool(event.bids and event.asks and event.bids[0][0] >= event.asks[0][0])
-        if not event.bids or not event.asks:
-            self.book_faults[event.symbol] = "one side is empty"
-        elif crossed:
-            self.book_faults[event.symbol] = "crossed"
-        else:
-            self.book_faults.pop(event.symbol, None)
+    def take_book(self, event: BookUpdated) -> bool:
+        """Replace a book, which is also a proof; False when it is what we had, level by level."""
+        symbol, bids, asks = event.symbol, event.bids, event.asks
+        before = self.books.get(symbol)
+        self.books[symbol] = event
+        self._prove("kraken", symbol, event.recv_ns)
+        was_faulty = self.book_faults.pop(symbol, None) is not None
+        if not bids or not asks:
+            self.book_faults[symbol] = "one side is empty"
+        elif bids[0][0] >= asks[0][0]:
+            self.book_faults[symbol] = "crossed"
+        if (
+            before is None
+            or was_faulty
+            or symbol in self.book_faults
+            or before.price_precision != event.price_precision
+            or before.qty_precision != event.qty_precision
+        ):
+            self.revision += 1
+            return True
+        return bids != before.bids or asks != before.asks
+
+    def take_mark(self, event: BookUpdated) -> bool:
+        """Take the mark that a book taken just now gives; False when it says what it said."""
         asset = _MARK_ASSETS.get(event.symbol)
-        if asset is not None:
-            self._mark(asset, event)
+        if asset is None:
+            return False
+        before = self.marks.get(asset)
+        if event.symbol in self.book_faults:
+            self.marks.pop(asset, None)
+        else:
+            bid, ask = event.bids[0][0], event.asks[0][0]
+            middle = decimal_from_int(bid + ask, event.price_precision) / 2
+            self.marks[asset] = Mark(middle, Decimal(ask - bid) / Decimal(ask + bid))
+        now = self.marks.get(asset)
+        if (before is None) != (now is None):
+            self.revision += 1
+        return before != now
 
     def drop_book(self, event: BookInvalidated) -> None:
         """Forbid a book, and the mark it gives, until the next update."""
+        self.revision += 1
         self.book_faults[event.symbol] = event.reason
         asset = _MARK_ASSETS.get(event.symbol)
         if asset is not None:
@@ -129,12 +159,15 @@ class FeedState:
         known = self.curves.get(event.pool)
         if known is not None and event.slot < known.updated.slot:
             return False
-        self.curves[event.pool] = PoolCurve(event, base_is_a)
-        self.pool_faults.pop(event.pool, None)
+        curve = self.curves[event.pool] = PoolCurve(event, base_is_a)
+        was_faulty = self.pool_faults.pop(event.pool, None) is not None
+        if known is None or was_faulty or (known.root > 0) != (curve.root > 0):
+            self.revision += 1
         return True
 
     def drop_pool(self, event: PoolInvalidated) -> None:
         """Forbid a pool until the next update, which may come from an earlier slot (a fork)."""
+        self.revision += 1
         self.pool_faults[event.pool] = event.reason
         self.curves.pop(event.pool, None)
 
@@ -163,15 +196,15 @@ class FeedState:
 
     def proof_ns(self, venue: VenueName, scope: str) -> int | None:
         """When that subscription, or the whole connection, last proved to be alive."""
-        of_scope = self._proofs.get((venue, scope))
-        of_venue = self._proofs.get((venue, "*"))
+        proofs = self._proofs[venue]
+        of_scope, of_venue = proofs.get(scope), proofs.get("*")
         if of_scope is None or of_venue is None:
             return of_scope if of_venue is None else of_venue
         return max(of_scope, of_venue)
 
     def last_proof_ns(self, venue: VenueName) -> int | None:
         """When anything of that venue last proved to be alive."""
-        return max((at for (name, _), at in self._proofs.items() if name == venue), default=None)
+        return max(self._proofs[venue].values(), default=None)
 
     def status_of(self, venue: VenueName) -> str | None:
         """The venue's own word, None when it never spoke."""
@@ -196,15 +229,7 @@ class FeedState:
 
     # ---- inside -----------------------------------------------------------------
 
-    def _prove(self, venue: str, scope: str, at_ns: int) -> None:
-        key = (venue, scope)
-        if at_ns > self._proofs.get(key, 0):
-            self._proofs[key] = at_ns
-
-    def _mark(self, asset: str, book: BookUpdated) -> None:
-        if book.symbol in self.book_faults:
-            self.marks.pop(asset, None)
-            return
-        bid, ask = book.bids[0][0], book.asks[0][0]
-        middle = decimal_from_int(bid + ask, book.price_precision) / 2
-        self.marks[asset] = Mark(middle, Decimal(ask - bid) / Decimal(ask + bid))
+    def _prove(self, venue: VenueName, scope: str, at_ns: int) -> None:
+        proofs = self._proofs[venue]
+        if at_ns > proofs.get(scope, 0):
+            proofs[scope] = at_ns

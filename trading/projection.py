@@ -46,6 +46,9 @@ class Reservations:
     def __init__(self) -> None:
         self._held: dict[UUID, Reservation] = {}
         self._holdings: HoldingsKnown | None = None
+        # What is free, summed when first asked after a change.
+        self._kraken_free: dict[str, Decimal] = {}
+        self._solana_free: dict[str, int] = {}
 
     @property
     def holdings(self) -> HoldingsKnown | None:
@@ -55,6 +58,7 @@ class Reservations:
     def hold(self, key: UUID, reservation: Reservation) -> None:
         """Promise money to an intent."""
         self._held[key] = reservation
+        self._forget_sums()
 
     def release(self, key: UUID, at_ns: int) -> None:
         """The trade is over; the money is free once balances read after `at_ns` are known."""
@@ -72,20 +76,35 @@ class Reservations:
             for key, held in self._held.items()
             if held.over_ns is None or held.over_ns >= event.at_ns
         }
+        self._forget_sums()
 
     def kraken_free(self, asset: str) -> Decimal | None:
         """Whole units on Kraken that nobody was promised, None while balances are unknown."""
         if self._holdings is None:
             return None
-        held = sum((r.kraken_amount for r in self._held.values() if r.kraken_asset == asset), _ZERO)
-        return max(_ZERO, self._holdings.kraken.get(asset, _ZERO) - held)
+        free = self._kraken_free.get(asset)
+        if free is None:
+            held = sum(
+                (r.kraken_amount for r in self._held.values() if r.kraken_asset == asset), _ZERO
+            )
+            free = max(_ZERO, self._holdings.kraken.get(asset, _ZERO) - held)
+            self._kraken_free[asset] = free
+        return free
 
     def solana_free(self, asset: str) -> int | None:
         """Raw units on chain that nobody was promised, None while balances are unknown."""
         if self._holdings is None:
             return None
-        held = sum(r.solana_raw for r in self._held.values() if r.solana_asset == asset)
-        return max(0, self._holdings.solana_raw.get(asset, 0) - held)
+        free = self._solana_free.get(asset)
+        if free is None:
+            held = sum(r.solana_raw for r in self._held.values() if r.solana_asset == asset)
+            free = max(0, self._holdings.solana_raw.get(asset, 0) - held)
+            self._solana_free[asset] = free
+        return free
+
+    def _forget_sums(self) -> None:
+        self._kraken_free.clear()
+        self._solana_free.clear()
 
 
 class OwnTrades:

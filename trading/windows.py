@@ -91,12 +91,14 @@ class WindowTracker:
         """Whether a window is open right now, gaps excluded."""
         return self._row is not None and self._gap_ns is None
 
-    def restore(self, row: WindowRow, at_ns: int) -> None:
+    def restore(self, row: WindowRow, at_ns: int, *, can_merge: bool = True) -> None:
         """Continue a window found in the database; a restart neither renames nor re-fires it.
 
-        A row closed less than a slot ago is taken back as a gap that may still be merged.
+        A row closed less than a slot ago is taken back as a gap that may still be merged,
+        unless `can_merge` says that it is known not to be.
         """
-        if row.closed_at_ns is not None and at_ns - row.closed_at_ns >= MERGE_GAP_NS:
+        ended_ns = row.closed_at_ns
+        if ended_ns is not None and (at_ns - ended_ns >= MERGE_GAP_NS or not can_merge):
             self._closed = row
             return
         self._row = row
