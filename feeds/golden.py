@@ -17,7 +17,7 @@ import msgspec
 
 from arbsite.errors import FeedCorrupt, SetupError
 from feeds.market import clmm, cpmm
-from feeds.market.book import Book, RawLevel
+from feeds.market.book import TOKEN_HOOK, Book, RawLevel
 from feeds.market.pools import (
     AdaptiveFee,
     CpmmPool,
@@ -83,22 +83,20 @@ class CheckLog:
 # --- order books -----------------------------------------------------------------------
 
 
-class _WireLevel(msgspec.Struct):
-    price: msgspec.Raw
-    qty: msgspec.Raw
-
-
 class _WireBook(msgspec.Struct):
     symbol: str
     checksum: int
-    bids: list[_WireLevel] = []
-    asks: list[_WireLevel] = []
+    bids: list[RawLevel] = []
+    asks: list[RawLevel] = []
 
 
 class _Envelope(msgspec.Struct):
     channel: Any = ""
     type: Any = ""
     data: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+_books_decoder = msgspec.json.Decoder(list[_WireBook], float_hook=TOKEN_HOOK)
 
 
 class BookReport(msgspec.Struct):
@@ -131,7 +129,7 @@ class BookVerifier:
             self.report.ignored += 1
             return None
         try:
-            books = msgspec.json.decode(frame.data, type=list[_WireBook])
+            books = _books_decoder.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return self._count(f"not a book frame: {error}")
         if frame.type not in ("snapshot", "update") or not books:
@@ -143,12 +141,11 @@ class BookVerifier:
         book = self._books.get(frame.symbol)
         if book is None:
             book = self._books[frame.symbol] = Book(*self._shape)
-        bids, asks = _raw_levels(frame.bids), _raw_levels(frame.asks)
         if not is_snapshot and not book.is_valid:
             return f"{frame.symbol}: no valid book to update, waiting for a snapshot"
         apply = book.apply_snapshot if is_snapshot else book.apply_update
         try:
-            if apply(bids, asks, frame.checksum):
+            if apply(frame.bids, frame.asks, frame.checksum):
                 return None
         except FeedCorrupt as error:
             return f"{frame.symbol}: {error}"
@@ -161,10 +158,6 @@ class BookVerifier:
         else:
             self.report.mismatched += 1
         return fault
-
-
-def _raw_levels(levels: list[_WireLevel]) -> list[RawLevel]:
-    return [(bytes(level.price), bytes(level.qty)) for level in levels]
 
 
 def verify_book(
@@ -336,7 +329,7 @@ def _outcome_fields(swap: Swap) -> dict[str, int]:
             "fund_fees_1": after.fund_fees_b,
         }
     fields |= msgspec.structs.asdict(after)
-    if after.oracle is not None:
+    if isinstance(after, Whirlpool) and after.oracle is not None:
         fields |= msgspec.structs.asdict(after.oracle)
     return fields
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import Any
 from zlib import crc32
+
+import msgspec
 
 from arbsite.errors import FeedCorrupt
 
 Level = tuple[int, int]
-RawLevel = tuple[bytes, bytes]
 
 CHECKSUM_LEVELS = 10
 """The venue's checksum covers this many levels a side, whatever the subscribed depth."""
@@ -23,123 +24,174 @@ CHECKSUM_LEVELS = 10
 MAX_TOKEN_BYTES = 40
 """Longer number tokens are refused: no real quantity has them, and int() of a huge one is slow."""
 
+_PRICES_REMEMBERED = 4096
+_TOO_LARGE = 10**MAX_TOKEN_BYTES
 
-def digits_from_token(token: bytes, precision: int) -> bytes:
+
+class RawLevel(msgspec.Struct, gc=False):
+    """One level as the wire had it: bytes of a decimal token, or the int of a whole number.
+
+    Untyped, because a decoder with `TOKEN_HOOK` hands over exactly that, and any other
+    type is the sender's fault, which the book reports as FeedCorrupt.
+    """
+
+    price: Any
+    qty: Any
+
+
+TOKEN_HOOK = str.encode
+"""`float_hook` of a JSON decoder that makes `RawLevel`s: keeps the digits, parses nothing."""
+
+
+def digits_from_token(token: bytes | int, precision: int) -> bytes:
     """Return the digits of a decimal token at exactly `precision` decimals, dot removed.
 
     A short fraction is padded, surplus zeros are dropped. Raises FeedCorrupt on anything
     but an unsigned plain decimal that is a whole number of units.
     """
-    head, dot, tail = token.partition(b".")
+    text = token if type(token) is bytes else _text_of_whole(token)
+    head, dot, tail = text.partition(b".")
     digits = head + tail
     is_decimal = digits.isdigit() and head and (tail or not dot)
-    if not is_decimal or len(token) > MAX_TOKEN_BYTES:
-        raise FeedCorrupt(f"not an unsigned decimal: {token[:MAX_TOKEN_BYTES]!r}")
+    if not is_decimal or len(text) > MAX_TOKEN_BYTES:
+        raise FeedCorrupt(f"not an unsigned decimal: {text[:MAX_TOKEN_BYTES]!r}")
     if len(tail) == precision:
         return digits
     if len(tail) < precision:
         return digits + b"0" * (precision - len(tail))
     surplus = precision - len(tail)
     if digits[surplus:].strip(b"0"):
-        raise FeedCorrupt(f"{token!r} has more than {precision} decimals")
+        raise FeedCorrupt(f"{text!r} has more than {precision} decimals")
     return digits[:surplus]
 
 
-@lru_cache(maxsize=8192)
-def _price_from_token(token: bytes, precision: int) -> tuple[int, bytes]:
-    """Ticks and checksum digits of a price; the same few prices come again and again."""
-    digits = digits_from_token(token, precision)
-    ticks = int(digits)
-    if not ticks:
-        raise FeedCorrupt("a level at price zero")
-    return ticks, digits.lstrip(b"0")
+def _text_of_whole(token: object) -> bytes:
+    # `type` and not isinstance: JSON's true is an int to Python.
+    if type(token) is not int or not 0 <= token < _TOO_LARGE:
+        raise FeedCorrupt(f"not an unsigned decimal: {str(token)[:MAX_TOKEN_BYTES]!r}")
+    return b"%d" % token
 
 
 class BookSide:
-    """One side, best first. `sign` is 1 for asks, -1 for bids: keys are ascending on both."""
+    """One side, best first. `sign` is 1 for asks, -1 for bids: keys are ascending on both.
 
-    __slots__ = ("_crc_text", "_keys", "_lots", "_sign", "_tokens")
+    Four parallel lists, edited in place, and what is derived from them once a message:
+    `levels` for the reader and `checksum_text` for the checksum. A side no level of which
+    came keeps both, so the readers' tuple stays the same object until the side changes.
+    """
 
-    def __init__(self, sign: int) -> None:
+    __slots__ = (
+        "_depth",
+        "_keys",
+        "_price_precision",
+        "_prices",
+        "_qty_precision",
+        "_rows",
+        "_sign",
+        "_texts",
+        "_usual_places",
+        "checksum_text",
+        "levels",
+    )
+
+    def __init__(self, sign: int, price_precision: int, qty_precision: int, depth: int) -> None:
         self._sign = sign
+        self._price_precision = price_precision
+        self._qty_precision = qty_precision
+        # A quantity without decimals has no dot to look at: never usual.
+        self._usual_places = qty_precision or -1
+        self._depth = depth
         self._keys: list[int] = []
-        self._lots: list[int] = []
-        self._tokens: list[bytes] = []
-        self._crc_text = b""
+        self._rows: list[Level] = []
+        self._texts: list[bytes] = []
+        self._prices: dict[bytes, tuple[int, int, bytes]] = {}
+        self.levels: tuple[Level, ...] = ()
+        self.checksum_text = b""
 
     def clear(self) -> None:
         """Forget every level."""
         self._keys.clear()
-        self._lots.clear()
-        self._tokens.clear()
-        self._crc_text = b""
+        self._rows.clear()
+        self._texts.clear()
+        self.levels = ()
+        self.checksum_text = b""
 
-    def apply(
-        self,
-        levels: Sequence[RawLevel],
-        depth: int,
-        price_precision: int,
-        qty_precision: int,
-    ) -> None:
-        """Apply one message's levels in their order, then drop what is beyond `depth`.
+    def apply(self, levels: Sequence[RawLevel]) -> None:
+        """Apply one message's levels in their order, then drop what is beyond the depth.
 
         The same price may come twice; deleting a level we do not hold is ignored, as the
         venue's support advises. Raises FeedCorrupt, with the side half applied.
         """
-        keys, lots, tokens, sign = self._keys, self._lots, self._tokens, self._sign
-        for price_token, qty_token in levels:
-            ticks, price_digits = _price_from_token(price_token, price_precision)
-            qty_digits = digits_from_token(qty_token, qty_precision)
-            key = sign * ticks
-            quantity = int(qty_digits)
+        keys, rows, texts = self._keys, self._rows, self._texts
+        prices, places, usual_places = self._prices, self._qty_precision, self._usual_places
+        for level in levels:
+            qty = level.qty
+            # The common case costs no test: a price seen before, a quantity padded to the
+            # precision. All else, and all that is no token, takes the long way.
+            try:
+                key, ticks, price_digits = prices[level.price]
+            except (KeyError, TypeError):
+                key, ticks, price_digits = self._price(level.price)
+            try:
+                head, _, tail = qty.partition(b".")
+                digits = head + tail
+                is_usual = len(tail) == usual_places and places < len(digits) < MAX_TOKEN_BYTES
+                if not is_usual or not digits.isdigit():
+                    digits = digits_from_token(qty, places)
+            except (AttributeError, TypeError):
+                digits = digits_from_token(qty, places)
+            lots = int(digits)
             at = bisect_left(keys, key)
             is_held = at < len(keys) and keys[at] == key
-            if not quantity:
+            if not lots:
                 if is_held:
-                    del keys[at], lots[at], tokens[at]
-                continue
-            token = price_digits + qty_digits.lstrip(b"0")
-            if is_held:
-                lots[at] = quantity
-                tokens[at] = token
+                    del keys[at], rows[at], texts[at]
+            elif is_held:
+                rows[at] = (ticks, lots)
+                texts[at] = price_digits + digits.lstrip(b"0")
             else:
                 keys.insert(at, key)
-                lots.insert(at, quantity)
-                tokens.insert(at, token)
-        if len(keys) > depth:
-            del keys[depth:], lots[depth:], tokens[depth:]
-        self._crc_text = b"".join(tokens[:CHECKSUM_LEVELS])
+                rows.insert(at, (ticks, lots))
+                texts.insert(at, price_digits + digits.lstrip(b"0"))
+        if len(keys) > self._depth:
+            del keys[self._depth :], rows[self._depth :], texts[self._depth :]
+        self.levels = tuple(rows)
+        is_short = len(texts) <= CHECKSUM_LEVELS
+        self.checksum_text = b"".join(texts if is_short else texts[:CHECKSUM_LEVELS])
 
-    @property
-    def checksum_text(self) -> bytes:
-        """The checksum input of this side: price and quantity digits of its best levels."""
-        return self._crc_text
-
-    @property
-    def best(self) -> int | None:
-        """Best price in ticks, None when the side is empty."""
-        return abs(self._keys[0]) if self._keys else None
-
-    def levels(self, count: int) -> tuple[Level, ...]:
-        """Return the best `count` levels as (ticks, lots)."""
-        lots = self._lots[:count]
-        if self._sign > 0:
-            return tuple(zip(self._keys, lots, strict=False))
-        return tuple((-key, quantity) for key, quantity in zip(self._keys, lots, strict=False))
+    def _price(self, token: Any) -> tuple[int, int, bytes]:
+        """Sort key, ticks and checksum digits of a price; remembered."""
+        text = token if type(token) is bytes else _text_of_whole(token)
+        if (known := self._prices.get(text)) is not None:
+            return known
+        digits = digits_from_token(text, self._price_precision)
+        ticks = int(digits)
+        if not ticks:
+            raise FeedCorrupt("a level at price zero")
+        if len(self._prices) >= _PRICES_REMEMBERED:
+            self._prices.clear()
+        found = self._prices[text] = (self._sign * ticks, ticks, digits.lstrip(b"0"))
+        return found
 
 
 class Book:
     """The book of one symbol at the subscribed depth.
 
     Invalid until a snapshot passes its checksum, and again from the first bad message
-    until the next good snapshot: a book is never patched.
+    until the next good snapshot: a book is never patched. `bids` and `asks` are whole,
+    best first, (ticks, lots), `is_crossed` says that the best bid is at or above the best
+    ask; all three mean nothing while the book is invalid.
     """
 
     __slots__ = (
-        "_asks",
-        "_bids",
+        "_ask_side",
+        "_asks_crc",
+        "_bid_side",
         "_is_valid",
+        "asks",
+        "bids",
         "depth",
+        "is_crossed",
         "price_precision",
         "qty_precision",
     )
@@ -150,20 +202,18 @@ class Book:
         self.price_precision = price_precision
         self.qty_precision = qty_precision
         self.depth = depth
-        self._bids = BookSide(-1)
-        self._asks = BookSide(1)
+        self._bid_side = BookSide(-1, price_precision, qty_precision, depth)
+        self._ask_side = BookSide(1, price_precision, qty_precision, depth)
+        self._asks_crc = 0
         self._is_valid = False
+        self.bids: tuple[Level, ...] = ()
+        self.asks: tuple[Level, ...] = ()
+        self.is_crossed = False
 
     @property
     def is_valid(self) -> bool:
         """Whether the last message, and all since the snapshot, matched their checksum."""
         return self._is_valid
-
-    @property
-    def is_crossed(self) -> bool:
-        """Whether the best bid is at or above the best ask."""
-        bid, ask = self._bids.best, self._asks.best
-        return bid is not None and ask is not None and bid >= ask
 
     def apply_snapshot(
         self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int
@@ -172,9 +222,13 @@ class Book:
 
         Raises FeedCorrupt on a malformed number; the book is invalid afterwards.
         """
-        self._bids.clear()
-        self._asks.clear()
-        return self._apply(bids, asks, checksum)
+        self._bid_side.clear()
+        self._ask_side.clear()
+        self.bids = self.asks = ()
+        self._asks_crc = 0
+        # Nothing is a valid book to start from.
+        self._is_valid = True
+        return self.apply_update(bids, asks, checksum)
 
     def apply_update(
         self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int
@@ -185,7 +239,21 @@ class Book:
         """
         if not self._is_valid:
             return False
-        return self._apply(bids, asks, checksum)
+        # Invalid first: an exception half way must not leave a usable book.
+        self._is_valid = False
+        bid_side = self._bid_side
+        if bids:
+            bid_side.apply(bids)
+            self.bids = bid_side.levels
+        if asks:
+            ask_side = self._ask_side
+            ask_side.apply(asks)
+            self.asks = ask_side.levels
+            self._asks_crc = crc32(ask_side.checksum_text)
+        best_bids, best_asks = self.bids, self.asks
+        self.is_crossed = bool(best_bids and best_asks and best_bids[0][0] >= best_asks[0][0])
+        self._is_valid = is_valid = crc32(bid_side.checksum_text, self._asks_crc) == checksum
+        return is_valid
 
     def invalidate(self) -> None:
         """Refuse updates until the next snapshot (a lost connection, a changed precision)."""
@@ -193,18 +261,8 @@ class Book:
 
     def checksum(self) -> int:
         """CRC32 over the best ten asks, then the best ten bids; the venue's `checksum`."""
-        return crc32(self._bids.checksum_text, crc32(self._asks.checksum_text))
+        return crc32(self._bid_side.checksum_text, self._asks_crc)
 
     def levels(self, count: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return (bids, asks), each the best `count` levels as (ticks, lots), best first."""
-        return self._bids.levels(count), self._asks.levels(count)
-
-    def _apply(self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int) -> bool:
-        # Invalid first: an exception half way must not leave a usable book.
-        self._is_valid = False
-        if bids:
-            self._bids.apply(bids, self.depth, self.price_precision, self.qty_precision)
-        if asks:
-            self._asks.apply(asks, self.depth, self.price_precision, self.qty_precision)
-        self._is_valid = self.checksum() == checksum
-        return self._is_valid
+        return self.bids[:count], self.asks[:count]

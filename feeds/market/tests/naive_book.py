@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from decimal import Decimal
 
+from feeds.market.book import RawLevel
+
 
 class NaiveBook:
     """Dictionaries of decimals, sorted anew for every question."""
@@ -19,19 +21,20 @@ class NaiveBook:
         self.bids: dict[Decimal, Decimal] = {}
         self.asks: dict[Decimal, Decimal] = {}
 
-    def snapshot(self, bids: list[tuple[bytes, bytes]], asks: list[tuple[bytes, bytes]]) -> None:
+    def snapshot(self, bids: list[RawLevel], asks: list[RawLevel]) -> None:
         """Start over."""
         self.bids, self.asks = {}, {}
         self.update(bids, asks)
 
-    def update(self, bids: list[tuple[bytes, bytes]], asks: list[tuple[bytes, bytes]]) -> None:
+    def update(self, bids: list[RawLevel], asks: list[RawLevel]) -> None:
         """Apply in order, then drop what is beyond the depth."""
         for side, levels in ((self.bids, bids), (self.asks, asks)):
-            for price, qty in levels:
-                if Decimal(qty.decode()) == 0:
-                    side.pop(Decimal(price.decode()), None)
+            for level in levels:
+                price, qty = _decimal(level.price), _decimal(level.qty)
+                if qty == 0:
+                    side.pop(price, None)
                 else:
-                    side[Decimal(price.decode())] = Decimal(qty.decode())
+                    side[price] = qty
         if self.truncates:
             self.bids = dict(self._best(self.bids, is_bid=True)[: self.depth])
             self.asks = dict(self._best(self.asks, is_bid=False)[: self.depth])
@@ -62,3 +65,7 @@ class NaiveBook:
     @staticmethod
     def _best(side: dict[Decimal, Decimal], *, is_bid: bool) -> list[tuple[Decimal, Decimal]]:
         return sorted(side.items(), reverse=is_bid)
+
+
+def _decimal(token: bytes | int) -> Decimal:
+    return Decimal(token if isinstance(token, int) else token.decode())

@@ -31,7 +31,7 @@ BTC_CHECKSUM = 3310070434
 def levels(text: str) -> list[RawLevel]:
     """Levels written as price:qty."""
     pairs = (pair.split(":") for pair in text.split())
-    return [(price.encode(), qty.encode()) for price, qty in pairs]
+    return [RawLevel(price.encode(), qty.encode()) for price, qty in pairs]
 
 
 def btc_book(depth: int = 10) -> Book:
@@ -48,7 +48,7 @@ def frames(path: Path) -> list[tuple[bool, list[RawLevel], list[RawLevel], int]]
         frame = json.loads(line, parse_float=str.encode, parse_int=str.encode)
         for entry in frame["data"]:
             bids, asks = (
-                [(level["price"], level["qty"]) for level in entry[side]]
+                [RawLevel(level["price"], level["qty"]) for level in entry[side]]
                 for side in ("bids", "asks")
             )
             found.append((frame["type"] == "snapshot", bids, asks, int(entry["checksum"])))
@@ -173,7 +173,7 @@ def test_a_crossed_book_says_so() -> None:
 def test_a_malformed_number_is_corrupt_and_costs_the_book_its_validity(token: bytes) -> None:
     book = btc_book()
     with pytest.raises(FeedCorrupt):
-        book.apply_update([(token, b"1.00000000")], [], BTC_CHECKSUM)
+        book.apply_update([RawLevel(token, b"1.00000000")], [], BTC_CHECKSUM)
     assert not book.is_valid
 
 
@@ -181,7 +181,7 @@ def test_a_malformed_quantity_and_a_zero_price_are_corrupt() -> None:
     for level in ((b"45283.5", b"-0.1"), (b"0.0", b"1.0"), (b"45283.5", b"0.123456789")):
         book = btc_book()
         with pytest.raises(FeedCorrupt):
-            book.apply_update([], [level], BTC_CHECKSUM)
+            book.apply_update([], [RawLevel(*level)], BTC_CHECKSUM)
         assert not book.is_valid
 
 
@@ -213,7 +213,7 @@ QTYS = st.one_of(
     st.just(b"0.000"),
     st.integers(min_value=1, max_value=10**7).map(lambda lots: b"%d.%03d" % divmod(lots, 1000)),
 )
-SIDES = st.lists(st.tuples(PRICES, QTYS), max_size=12)
+SIDES = st.lists(st.builds(RawLevel, PRICES, QTYS), max_size=12)
 MESSAGES = st.lists(st.tuples(st.booleans(), SIDES, SIDES), max_size=25)
 
 

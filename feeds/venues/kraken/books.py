@@ -22,14 +22,13 @@ from feeds.venues.base import MarketSink
 from feeds.venues.kraken import requests
 from feeds.venues.kraken.counters import FeedCounters
 from feeds.venues.kraken.messages import (
-    BookEntry,
     BookFrame,
     InstrumentFrame,
     Pair,
     Reply,
     TickerFrame,
-    WireLevel,
 )
+from feeds.venues.kraken.tokens import ns_from_datetime
 
 _NS = 1_000_000_000
 _REQUESTS_REMEMBERED = 256
@@ -64,10 +63,6 @@ class _SymbolBook:
     deadline_ns: int = 0
     unanswered: int = 0
     failures_ns: deque[int] = field(default_factory=deque)
-
-
-def _tokens(levels: list[WireLevel]) -> list[tuple[bytes, bytes]]:
-    return [(bytes(level.price), bytes(level.qty)) for level in levels]
 
 
 class BookSet:
@@ -125,58 +120,50 @@ class BookSet:
     def on_book(self, frame: BookFrame, recv_ns: int, monotonic_ns: int) -> None:
         """Apply a snapshot or update; publish the book, or drop it and ask anew."""
         self._last_market_ns = monotonic_ns
+        is_snapshot = frame.type == "snapshot"
         for entry in frame.data:
             state = self._by_symbol.get(entry.symbol)
-            if state is None or state.book is None:
+            if state is None or (book := state.book) is None:
                 continue
-            is_snapshot = frame.type == "snapshot"
             if not is_snapshot and state.phase != "live":
                 # Frames of the old subscription are still under way after a resync.
                 continue
-            self._apply(state, state.book, entry, is_snapshot, recv_ns, monotonic_ns)
+            try:
+                apply = book.apply_snapshot if is_snapshot else book.apply_update
+                is_verified = apply(entry.bids, entry.asks, entry.checksum)
+                venue_at_ns = ns_from_datetime(entry.timestamp) if entry.timestamp else 0
+            except FeedCorrupt as error:
+                self._counters.malformed += 1
+                self._fail(state, str(error), recv_ns, monotonic_ns)
+                continue
+            if not is_verified or book.is_crossed:
+                self._refuse(state, book, recv_ns, monotonic_ns)
+                continue
+            if state.phase != "live":
+                self._set_phase(state, "live")
+                state.unanswered = 0
+            self._counters.books += 1
+            self._sink(
+                BookUpdated(
+                    state.symbol,
+                    book.bids,
+                    book.asks,
+                    book.price_precision,
+                    book.qty_precision,
+                    entry.checksum,
+                    venue_at_ns,
+                    recv_ns,
+                )
+            )
 
-    def _apply(
-        self,
-        state: _SymbolBook,
-        book: Book,
-        entry: BookEntry,
-        is_snapshot: bool,
-        recv_ns: int,
-        monotonic_ns: int,
-    ) -> None:
-        apply = book.apply_snapshot if is_snapshot else book.apply_update
-        try:
-            is_verified = apply(_tokens(entry.bids), _tokens(entry.asks), entry.checksum)
-            venue_at_ns = entry.venue_at_ns
-        except FeedCorrupt as error:
-            self._counters.malformed += 1
-            self._fail(state, str(error), recv_ns, monotonic_ns)
-            return
-        if not is_verified:
-            self._counters.checksum_failures += 1
-            self._fail(state, "checksum mismatch", recv_ns, monotonic_ns)
-            return
-        if book.is_crossed:
+    def _refuse(self, state: _SymbolBook, book: Book, recv_ns: int, monotonic_ns: int) -> None:
+        """Drop a book that could be read but cannot be right."""
+        if book.is_valid:
             self._counters.crossed += 1
             self._fail(state, "crossed book", recv_ns, monotonic_ns)
-            return
-        if state.phase != "live":
-            self._set_phase(state, "live")
-            state.unanswered = 0
-        self._counters.books += 1
-        bids, asks = book.levels(self._depth)
-        self._sink(
-            BookUpdated(
-                symbol=state.symbol,
-                bids=bids,
-                asks=asks,
-                price_precision=book.price_precision,
-                qty_precision=book.qty_precision,
-                checksum=entry.checksum,
-                venue_at_ns=venue_at_ns,
-                recv_ns=recv_ns,
-            )
-        )
+        else:
+            self._counters.checksum_failures += 1
+            self._fail(state, "checksum mismatch", recv_ns, monotonic_ns)
 
     def on_tickers(self, frame: TickerFrame, recv_ns: int, monotonic_ns: int) -> None:
         """Publish best bid and ask by the ticker channel."""

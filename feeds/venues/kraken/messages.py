@@ -1,44 +1,35 @@
 """What Kraken's WebSocket v2 tells us, as typed messages. Plain structs, no behaviour.
 
-Number tokens of the book stay the bytes they were, because the checksum is over text;
+Number tokens of the book stay the text they were, because the checksum is over text;
 other amounts are `Decimal` or plain decimal text. Made by `wire`, read by `books`,
 `executions`, `feed` and `trading`.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from feeds.market.book import RawLevel
 from feeds.venues.base import Side
-from feeds.venues.kraken.tokens import ns_from_rfc3339
 
 Kind = Literal["snapshot", "update"]
-Raw = msgspec.Raw
-
-
-class WireLevel(msgspec.Struct, gc=False):
-    """One level as two number tokens."""
-
-    price: Raw
-    qty: Raw
 
 
 class BookEntry(msgspec.Struct, gc=False):
-    """One symbol's snapshot or update; entries of an update are in event order."""
+    """One symbol's snapshot or update; levels of an update are in event order.
+
+    `timestamp` is the venue's own to the microsecond, None where the frame had none.
+    """
 
     symbol: str
     checksum: int
-    bids: list[WireLevel] = []
-    asks: list[WireLevel] = []
-    timestamp: str = ""
-
-    @property
-    def venue_at_ns(self) -> int:
-        """The venue's timestamp, 0 where the frame had none. FeedCorrupt when unreadable."""
-        return ns_from_rfc3339(self.timestamp) if self.timestamp else 0
+    bids: list[RawLevel] = []
+    asks: list[RawLevel] = []
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class BookFrame(msgspec.Struct, gc=False):

@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from arbsite.errors import FeedCorrupt
+from feeds.market.book import TOKEN_HOOK
 from feeds.venues.base import Side
 from feeds.venues.kraken.messages import (
     Balance,
@@ -42,7 +43,8 @@ from feeds.venues.kraken.tokens import (
 Raw = msgspec.Raw
 Precision = Annotated[int, msgspec.Meta(ge=0, le=18)]
 
-_BOOK_START = b'{"channel":"book","type":"'
+_BOOK_START = b'{"channel":"book"'
+_START = slice(len(_BOOK_START))
 _ABSENT = Raw(b"")
 
 
@@ -131,7 +133,7 @@ class _WireBalance(msgspec.Struct):
 
 
 _T = TypeVar("_T")
-_book_decoder = msgspec.json.Decoder(BookFrame)
+_decode_book = msgspec.json.Decoder(BookFrame, float_hook=TOKEN_HOOK).decode
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
 _pair_decoder = msgspec.json.Decoder(_WirePair)
 
@@ -139,9 +141,9 @@ _pair_decoder = msgspec.json.Decoder(_WirePair)
 def decode_frame(frame: bytes) -> Message:
     """Read one text frame. Raises FeedCorrupt, and only FeedCorrupt, on a malformed one."""
     try:
-        if frame.startswith(_BOOK_START):
-            # The order of keys may change; then the general way below reads the same.
-            return _book_decoder.decode(frame)
+        # The order of keys may change; then the general way below reads the same.
+        if frame[_START] == _BOOK_START:
+            return _decode_book(frame)
         return _decode_envelope(_envelope_decoder.decode(frame), frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FeedCorrupt(f"malformed frame: {error}") from error
@@ -151,7 +153,7 @@ def _decode_envelope(envelope: _Envelope, frame: bytes) -> Message:
     if envelope.method or envelope.error or envelope.capital_error:
         return _reply(envelope)
     if envelope.channel == "book":
-        return _book_decoder.decode(frame)
+        return _decode_book(frame)
     if not envelope.channel:
         raise FeedCorrupt("neither a channel message nor an answer")
     parse = _PARSERS.get(envelope.channel)

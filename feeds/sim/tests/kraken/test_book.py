@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.market.book import Book
+from feeds.market.book import Book, RawLevel
 from feeds.sim.kraken.ladder import DepthWindow
 from feeds.sim.kraken.records import PairSpec
 from feeds.sim.tests.kraken.rig import GST, SOL, YEN, NaiveBook, Venue, on_virtual_time
@@ -50,7 +50,7 @@ async def replayed(
         matched.append(naive.apply(frame))
         (entry,) = frame["data"]
         bids, asks = (
-            [(level["price"].encode(), level["qty"].encode()) for level in entry[name]]
+            [RawLevel(level["price"].encode(), level["qty"].encode()) for level in entry[name]]
             for name in ("bids", "asks")
         )
         apply = product.apply_snapshot if frame["type"] == "snapshot" else product.apply_update

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feeds.market.book import Book
+from feeds.market.book import Book, RawLevel
 from feeds.market.events import BookInvalidated, BookUpdated, InstrumentUpdated
 from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
@@ -34,8 +34,8 @@ def book_text(kind: str, symbol: str, bids: Side, asks: Side, checksum: int) -> 
 def snapshot_text(symbol: str, bids: Side, asks: Side, precisions: tuple[int, int] = (2, 8)) -> str:
     book = Book(*precisions, 10)
     book.apply_snapshot(
-        [(p.encode(), q.encode()) for p, q in bids],
-        [(p.encode(), q.encode()) for p, q in asks],
+        [RawLevel(p.encode(), q.encode()) for p, q in bids],
+        [RawLevel(p.encode(), q.encode()) for p, q in asks],
         0,
     )
     return book_text("snapshot", symbol, bids, asks, book.checksum())
