@@ -108,7 +108,10 @@ class Spool:
         started = at_from_ns(clock.now_ns())
         self.run = f"{started:%Y%m%dT%H%M%S}{started.microsecond:06d}-{writer_id}"
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=f"{content.stem}-spool")
+        # A daemon: a process that dies of an error must not wait for its recording.
+        self._thread = threading.Thread(
+            target=self._work, name=f"{content.stem}-spool", daemon=True
+        )
         self._counted = metrics.RECORDED_BYTES.labels(content.stem)
         self._counted_lost = metrics.RECORDS_LOST.labels(content.stem)
 

@@ -19,14 +19,19 @@ from arbsite.errors import Fenced, SetupError
 from arbsite.metrics import start_metrics_server
 from feeds import assembly
 from feeds.models import Market
+from feeds.recording.writer import SpoolLimits
 from trading.host import EngineHost
+from trading.journal.format import EngineSetup
+from trading.journal.keeper import EngineJournal, start_journal
 
 
 class Command(BaseCommand):
     help = (
         "Run the engine until SIGTERM: takes the shard's lease (a second engine waits as a "
         "standby), reconciles every unfinished trade with both venues, then decides. Feeds are "
-        "hosted in this process by default; --feeds bus takes them from `run_feed` processes."
+        "hosted in this process by default; --feeds bus takes them from `run_feed` processes. "
+        "Raw market data and the journal of every input and decision are kept in the home's "
+        "recordings and journals folders (SPREADLINE_RECORDING=off keeps neither)."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,12 +58,18 @@ class Command(BaseCommand):
     async def _run(self, options: dict[str, Any], markets: list[Market]) -> None:
         clock = SystemClock()
         bus = bus_from_url(settings.BUS_URL)
+        is_hosting_feeds = options["feeds"] == "inline"
+        recorder = assembly.market_recorder(markets, clock) if is_hosting_feeds else None
         host = EngineHost(
             dsn=settings.DATABASE_URL,
             shard=options["shard"],
             specs={market.asset: market.spec for market in markets},
             venues=lambda market_sink, trading_sink: assembly.Venues(
-                markets, clock=clock, market_sink=market_sink, trading_sink=trading_sink
+                markets,
+                clock=clock,
+                market_sink=market_sink,
+                trading_sink=trading_sink,
+                recorder=recorder,
             ),
             bus=bus,
             feeds=options["feeds"],
@@ -66,6 +77,7 @@ class Command(BaseCommand):
             profile=settings.SPREADLINE_PROFILE,
             max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             holder=f"{socket.gethostname()}:{os.getpid()}",
+            journal=_journal if settings.RECORDING_ENABLED else None,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,3 +86,15 @@ class Command(BaseCommand):
             await host.run()
         finally:
             await bus.close()
+
+
+def _journal(setup: EngineSetup) -> EngineJournal:
+    return start_journal(
+        setup,
+        settings.JOURNALS,
+        clock=SystemClock(),
+        software=settings.SPREADLINE_VERSION,
+        profile=settings.SPREADLINE_PROFILE,
+        writer_id=os.getpid(),
+        limits=SpoolLimits(folder_bytes=round(settings.JOURNAL_MAX_GB * 1e9)),
+    )
