@@ -86,10 +86,43 @@ def _solana_endpoints(text: str) -> tuple[tuple[str, str, str, str], ...]:
     return tuple(endpoints)
 
 
+SOLANA_CLUSTERS: tuple[str, ...] = ("mainnet", "devnet")
+SOLANA_CLUSTER = os.environ.get("SOLANA_CLUSTER", "mainnet")
+if SOLANA_CLUSTER not in SOLANA_CLUSTERS:
+    raise ImproperlyConfigured(
+        f"SOLANA_CLUSTER is {SOLANA_CLUSTER!r}; choose one of {', '.join(SOLANA_CLUSTERS)}."
+    )
+
+
+def _public_endpoints() -> str:
+    """Helius where a key file is named, and the cluster's own public node as a second word."""
+    node = "api.mainnet-beta.solana.com" if SOLANA_CLUSTER == "mainnet" else "api.devnet.solana.com"
+    endpoints = [f"public|solana|https://{node}|wss://{node}"]
+    if named := os.environ.get("HELIUS_KEY_FILE"):
+        try:
+            key = Path(named).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"HELIUS_KEY_FILE names {named}, which cannot be read: {error.strerror}"
+            ) from error
+        host = f"{SOLANA_CLUSTER}.helius-rpc.com/?api-key={key}"
+        endpoints.insert(0, f"helius|helius|https://{host}|wss://{host}")
+    return ";".join(endpoints)
+
+
 # (label, provider, http url, ws url), in order of preference.
 SOLANA_ENDPOINTS = _solana_endpoints(
-    os.environ.get("SOLANA_ENDPOINTS", _SOLANA_SIM if IS_SIM else "")
+    os.environ.get("SOLANA_ENDPOINTS") or (_SOLANA_SIM if IS_SIM else _public_endpoints())
 )
+
+# Program ids that differ from mainnet's, as `name=address,…` (whirlpool, cpmm, ammv4); for
+# devnet, where some programs stand elsewhere.
+SOLANA_PROGRAMS: dict[str, str] = {
+    name.strip(): address.strip()
+    for name, _, address in (
+        part.partition("=") for part in os.environ.get("SOLANA_PROGRAMS", "").split(",") if part
+    )
+}
 
 # Where a landing tip may go; none means no tips are sent.
 SOLANA_TIP_ACCOUNTS = tuple(

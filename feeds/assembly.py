@@ -23,13 +23,15 @@ from feeds.market.spec import MARK_SYMBOLS
 from feeds.models import Market
 from feeds.recording.market import MarketContent, MarketRecorder, describe
 from feeds.recording.writer import Spool, SpoolLimits
-from feeds.venues.base import CexEvent, DexEvent, MarketSink
+from feeds.sim.seeding import tip_accounts as simulated_tip_accounts
+from feeds.venues.base import CexEvent, DexEvent, LandingFee, MarketSink
 from feeds.venues.kraken.auth import Credentials
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.sockets import SocketTransport
 from feeds.venues.solana.feed import SolanaFeed
-from feeds.venues.solana.programs import PoolRef
+from feeds.venues.solana.fees import FeeGauge
+from feeds.venues.solana.programs import PoolRef, ProgramIds
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from feeds.venues.solana.trading import SolanaTrading, TradingSettings
 
@@ -87,6 +89,22 @@ def market_recorder(
     return MarketRecorder(spool, description)
 
 
+def solana_programs() -> ProgramIds:
+    """Program ids of this installation: mainnet's, with the overrides of SOLANA_PROGRAMS."""
+    try:
+        return ProgramIds(**settings.SOLANA_PROGRAMS)
+    except TypeError as error:
+        raise SetupError(f"SOLANA_PROGRAMS: {error}.") from error
+
+
+def tip_accounts() -> tuple[str, ...]:
+    """Where a landing tip may go: the configured accounts; on `sim` the simulator's own."""
+    if settings.IS_SIM and not settings.SOLANA_TIP_ACCOUNTS:
+        return simulated_tip_accounts()
+    accounts: tuple[str, ...] = settings.SOLANA_TIP_ACCOUNTS
+    return accounts
+
+
 def kraken_feed(
     transport: SocketTransport,
     markets: Iterable[Market],
@@ -122,6 +140,7 @@ def solana_feed(
         rng=system_random(),
         sink=sink,
         tap=recorder,
+        ids=solana_programs(),
     )
 
 
@@ -208,17 +227,30 @@ class Venues:
                 mints=tuple(
                     sorted({mint for m in markets for mint in (m.base_mint, m.quote_mint)})
                 ),
-                tip_accounts=settings.SOLANA_TIP_ACCOUNTS,
+                tip_accounts=tip_accounts(),
             ),
             clock=clock,
             rng=system_random(),
             sink=trading_sink,
+            ids=solana_programs(),
         )
+        self._fee_gauge = FeeGauge(self.solana.rpc)
+        # What a swap on the pool write-locks: who pays for these competes with us.
+        self._locked = {m.pool: (m.pool, m.vault_a, m.vault_b) for m in markets}
 
     @property
     def solana_labels(self) -> tuple[str, ...]:
         """Names of the RPC nodes in use."""
         return tuple(endpoint.label for endpoint in solana_endpoints())
+
+    @property
+    def can_tip(self) -> bool:
+        """Whether a swap may carry a tip."""
+        return bool(tip_accounts())
+
+    async def landing_fees(self) -> dict[str, LandingFee]:
+        """What landing costs on each pool now; QueryFailed when no node answers."""
+        return await self._fee_gauge.read(self._locked)
 
     def trading_tasks(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """What must run before the first order can be sent or resolved."""

@@ -1,7 +1,8 @@
 """Markets: which asset trades where, and every address a quote or a swap needs.
 
-One row per asset. Rows are written by `manage.py seed` (simulator) or by an operator and
-are refused by the engine until `is_verified` (checked against the venue and the chain).
+One row per asset, written by `manage.py seed` (simulator) and `manage.py sync_markets`. The
+engine takes only rows that are enabled and verified against the exchange and the chain; the
+reason why another one is not stands in the row.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ class Market(models.Model):
     class PoolKind(models.TextChoices):
         WHIRLPOOL = "whirlpool", "Orca Whirlpool"
         CPMM = "cpmm", "Raydium CPMM"
+        AMMV4 = "ammv4", "Raydium AMM v4"
 
     asset = models.CharField(max_length=16, primary_key=True)
     cex_symbol = models.CharField(max_length=32, unique=True)
@@ -46,6 +48,10 @@ class Market(models.Model):
     is_verified = models.BooleanField(default=False)
     source = models.CharField(max_length=64, help_text="Where the addresses came from")
     verified_at = models.DateTimeField(null=True, blank=True)
+    verified_slot = models.PositiveBigIntegerField(null=True, blank=True)
+    refusal = models.CharField(
+        max_length=300, blank=True, help_text="Why the last check refused it; empty when it passed"
+    )
 
     class Meta:
         ordering = ["asset"]
