@@ -15,10 +15,18 @@ import msgspec
 
 from arbsite.clock import Clock, at_from_ns, ns_from_at
 from arbsite.events import Mode, StopReason, strictest
-from trading.intent import AssetSettings, DayUsage, ModeApplied
+from trading.intent import (
+    AssetSettings,
+    DayUsage,
+    LandingOutcome,
+    ModeApplied,
+    OutcomesKnown,
+)
 from trading.store import TradeStore
 
 COMMANDS_REMEMBERED = 20
+# Twice what a posterior remembers of one route.
+OUTCOMES_PER_ASSET = 400
 
 
 class ControlRow(msgspec.Struct, frozen=True):
@@ -188,6 +196,19 @@ class DeskState:
             for asset in self.settings
         ]
 
+    async def read_outcomes(self) -> OutcomesKnown:
+        """How the last trades of each asset went, oldest first: the odds of the next ones.
+
+        What a predecessor had settled; trades still open are told when they end.
+        """
+        async with self._store.connection() as conn:
+            rows = await (
+                await conn.execute(_OUTCOMES_SQL, {"limit": OUTCOMES_PER_ASSET})
+            ).fetchall()
+        return OutcomesKnown(
+            outcomes=tuple(LandingOutcome(**row) for row in rows), at_ns=self._clock.now_ns()
+        )
+
     async def read_figures(self) -> DeskFigures:
         """The day's figures; percentiles over trades with both legs filled."""
         day = at_from_ns(self._clock.now_ns()).date()
@@ -210,6 +231,24 @@ class DeskState:
         return DeskFigures(**trades, **windows, **used)
 
 
+_OUTCOMES_SQL = """
+SELECT asset, tip_lamports, congestion, dex_landed, cex_filled_ratio FROM (
+    SELECT t.asset, t.detect_ns,
+        row_number() OVER (PARTITION BY t.asset ORDER BY t.detect_ns DESC) AS age,
+        (o.intent ->> 'tip_lamports')::bigint AS tip_lamports,
+        coalesce(o.intent -> 'verdict' ->> 'congestion', 'usual') AS congestion,
+        CASE WHEN dex.sent_ns IS NOT NULL THEN dex.filled_base <> 0 END AS dex_landed,
+        CASE WHEN cex.sent_ns IS NOT NULL THEN (cex.filled_base / cex.qty)::float8 END
+            AS cex_filled_ratio
+    FROM trading_trade t
+    JOIN trading_opportunity o USING (intent_key)
+    LEFT JOIN LATERAL (SELECT sent_ns, filled_base FROM trading_attempt
+        WHERE trade_id = t.id AND leg = 'dex' ORDER BY seq DESC LIMIT 1) dex ON true
+    LEFT JOIN LATERAL (SELECT sent_ns, filled_base, nullif(qty, 0) AS qty FROM trading_attempt
+        WHERE trade_id = t.id AND leg = 'cex' ORDER BY seq DESC LIMIT 1) cex ON true
+    WHERE t.is_settled OR t.state IN ('closed', 'operator')
+) latest WHERE age <= %(limit)s ORDER BY detect_ns, asset
+"""
 _TRADES_SQL = """
 SELECT coalesce(sum(realised_pnl_usd), 0) AS net_pnl_usd,
     coalesce(sum(expected_pnl_usd) FILTER (WHERE realised_pnl_usd IS NOT NULL), 0)

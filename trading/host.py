@@ -36,8 +36,10 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
+from trading.chain_fees import READ_EVERY_S, ChainFees
 from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
+from trading.engine import Engine
 from trading.executor import Executor
 from trading.hedge_market import hedge_market
 from trading.holdings import Holdings
@@ -56,8 +58,6 @@ from trading.intent import (
     VenuesReady,
     WindowsRestored,
 )
-from trading.journal.format import EngineSetup
-from trading.journal.keeper import EngineJournal
 from trading.lease import Lease
 from trading.measure import Measure
 from trading.ports import Desk, HedgeMarket
@@ -91,7 +91,6 @@ class EngineHost:
         profile: str,
         max_recent_starts: int,
         holder: str,
-        journal: Callable[[EngineSetup], EngineJournal] | None = None,
     ) -> None:
         self._dsn = dsn
         self._clock = clock
@@ -107,10 +106,7 @@ class EngineHost:
         self._link = DeskLink(
             dsn, self._state, clock, apply=self.apply, show_status=self._show_status
         )
-        setup = EngineSetup(specs=specs)
-        self._engine = setup.build()
-        self._journal = journal(setup) if journal is not None else None
-        self._handle = self._journal.around(self._engine) if self._journal else self._engine.handle
+        self._engine = Engine(specs)
         self._feeds = feeds
         self._venues = venues(self.apply, self._on_trading_event)
         self._desk = Desk(
@@ -129,6 +125,9 @@ class EngineHost:
         self._executor = Executor(self._desk)
         self._holdings = Holdings(
             specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
+        )
+        self._chain_fees = ChainFees(
+            self._venues.landing_fees, clock, self.apply, can_tip=self._venues.can_tip
         )
         self._pictures = Pictures(bus, self._state, profile=profile)
         self._pills = VenuePills()
@@ -175,6 +174,7 @@ class EngineHost:
         await self._read_venues()
         self._tasks.every(5.0, self._read_holdings, "holdings")
         self._tasks.every(60.0, self._read_fees, "fees")
+        self._tasks.every(READ_EVERY_S, self._chain_fees.tell, "chain-fees")
         self._tasks.every(15.0, self._sample_balances, "samples")
         self._tasks.every(0.2, self._check_ready, "ready")
 
@@ -192,6 +192,8 @@ class EngineHost:
     async def _begin_deciding(self) -> None:
         if self._tasks.stopping.is_set():
             return
+        # Before recovery, so that what it settles is learnt once: when it is told.
+        self.apply(await self._state.read_outcomes())
         busy = await recover(self._store, self._executor, self._venues.kraken, self._clock)
         windows = await self._store.open_windows()
         self.apply(
@@ -239,8 +241,6 @@ class EngineHost:
         if self._tasks.failure is None:
             await self._write_windows()
         await self._venues.close()
-        if self._journal is not None:
-            await asyncio.to_thread(self._journal.close)
         await self._lease.release()
         await self._store.close()
         log.info("engine.stopped", failed=self._tasks.failure is not None)
@@ -249,7 +249,7 @@ class EngineHost:
 
     def apply(self, event: EngineInput) -> None:
         """Feed one event to the engine and act on what it says. Synchronous, no I/O."""
-        effects = self._handle(event)
+        effects = self._engine.handle(event)
         for effect in effects:
             if isinstance(effect, SignalSeen):
                 self._count_signal(effect)

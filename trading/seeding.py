@@ -24,6 +24,8 @@ from risk import services as risk
 from trading.models import AssetConfig
 
 SYSTEM = "system"
+# 0.001 SOL: what several competitors bid for the same slot at most.
+SIMULATED_TIP_CEILING = 1_000_000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -64,18 +66,22 @@ def seed_simulated_desk() -> list[str]:
         )
         if is_new:
             created.append(spec.asset)
-        seed_first_config(spec.asset)
+        seed_first_config(spec.asset, tip_lamports=SIMULATED_TIP_CEILING)
     return created
 
 
-def seed_first_config(asset: str) -> None:
-    """Version 1 of an asset's configuration with the documented defaults, in force."""
+def seed_first_config(asset: str, *, tip_lamports: int) -> None:
+    """Version 1 of an asset's configuration with the documented defaults, in force.
+
+    `tip_lamports` is the most a swap may tip; the engine bids less where less will do.
+    """
     now = utc_now()
     AssetConfig.objects.get_or_create(
         asset=asset,
         version=1,
         defaults={
             "status": AssetConfig.Status.IN_FORCE,
+            "tip_lamports": tip_lamports,
             "created_by": SYSTEM,
             "reason": "first configuration",
             "created_at": now,

@@ -255,6 +255,13 @@ class DexReceipt(msgspec.Struct, frozen=True):
     block_at_ns: int
 
 
+class LandingFee(msgspec.Struct, frozen=True):
+    """What landing on one pool costs, micro-lamports a compute unit: lately, and usually."""
+
+    price: int
+    usual: int
+
+
 class DexTrading(Protocol):
     """The trading side of a chain. Events go to the sink given at construction."""
 

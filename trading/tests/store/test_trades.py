@@ -15,6 +15,8 @@ from django.db import DatabaseError, connection
 from arbsite.clock import ManualClock
 from arbsite.errors import Fenced
 from risk.models import RiskDay
+from trading.desk_state import DeskState
+from trading.intent import LandingOutcome
 from trading.lease import Lease
 from trading.models import Fill, LedgerEntry, Outbox, Trade
 from trading.records import AttemptRecord, DayRelease, FillRecord, LedgerLine, TradeRecord
@@ -275,3 +277,18 @@ async def test_windows_keep_their_highest_version(store: TradeStore) -> None:
     assert {row.window_id for row in await store.open_windows()} == {
         window.window_id, closed.window_id,
     }  # fmt: skip
+
+
+async def test_a_restarted_engine_reads_how_the_last_trades_went(
+    store: TradeStore, desk_url: str
+) -> None:
+    trade = await opened_trade(store)
+    state = DeskState(store, ManualClock(NOW_NS))
+    assert (await state.read_outcomes()).outcomes == ()
+    cex, dex = trade.attempts
+    cex.filled_base, dex.filled_base = cex.qty / 2, Decimal(0)
+    trade.is_settled = True
+    await store.commit(trade)
+    known = await state.read_outcomes()
+    assert known.at_ns == NOW_NS
+    assert known.outcomes == (LandingOutcome("SOL", 0, "usual", False, 0.5),)
