@@ -122,6 +122,7 @@ class BacktestDesk:
             self._tell_shadow(SettingsApplied(watched, at_ns))
         for both in (fees, VenuesReady(kraken=True, solana=True, at_ns=at_ns)):
             self._tell_both(both)
+        self._tell_both(self.paper.chain_fees(at_ns))
         self._tell(self._mode("*", "live", "desk", at_ns))
         self._tell_shadow(self._mode("*", "live", "desk", at_ns))
         self._tell_both(self.ledger.holdings(at_ns))
@@ -143,6 +144,7 @@ class BacktestDesk:
         if self.ledger.rebalance(at_ns, marks) or at_ns >= self._next_holdings_ns:
             self._next_holdings_ns = at_ns + HOLDINGS_NS
             self._tell_both(self.ledger.holdings(at_ns))
+            self._tell_both(self.paper.chain_fees(at_ns))
         self._tell_both(TimerFired(at_ns))
 
     def _hear(self, told: list[EngineInput], at_ns: int) -> None:

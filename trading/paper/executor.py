@@ -25,7 +25,14 @@ from feeds.market.pools import QuoteRefused
 from feeds.market.spec import MarketSpec
 from feeds.venues.base import Side
 from trading.evaluation import CU_LIMIT
-from trading.intent import AssetSettings, EngineInput, Intent, LegOrder, TradeProgressed
+from trading.intent import (
+    AssetSettings,
+    ChainFeesKnown,
+    EngineInput,
+    Intent,
+    LegOrder,
+    TradeProgressed,
+)
 from trading.paper.book import PaperBook
 from trading.paper.draws import Congestion, Streams, goes_first, land_chance, round_trip_ns
 from trading.paper.model import PaperModel
@@ -84,6 +91,17 @@ class PaperExecutor:
     def open_trades(self) -> int:
         """Model trades whose legs are under way."""
         return len(self._running)
+
+    def chain_fees(self, at_ns: int) -> ChainFeesKnown:
+        """What landed transactions pay now and usually, as the model has it, for every pool."""
+        reference = self._model.landing.reference_bid_lamports * 1_000_000 / CU_LIMIT
+        price = round(reference * self._congestion.factor)
+        return ChainFeesKnown(
+            price=dict.fromkeys(self._pools, price),
+            usual=dict.fromkeys(self._pools, round(reference)),
+            can_tip=True,
+            at_ns=at_ns,
+        )
 
     def take_booked(self) -> list[PaperTrade]:
         """The trades booked since the last call."""

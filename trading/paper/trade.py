@@ -199,6 +199,8 @@ class Running:
             cex_fill_ns=self.cex_filled_ns,
             landed_slot=self.landed_slot,
             at_ns=at_ns,
+            tip_lamports=intent.tip_lamports,
+            congestion=intent.verdict.congestion,
         )
 
     def booked(self, outcome: Outcome, at_ns: int) -> PaperTrade:
