@@ -222,6 +222,28 @@ class ExecTry(msgspec.Struct, frozen=True, tag="exec_try"):
     at_ns: int
 
 
+class BoundQuote(msgspec.Struct, frozen=True, tag="bound_quote"):
+    """The pool leg of a decision: exact amounts at one slot, and until when they bind.
+
+    `side` is what happens to the base. Raw units of the two mints; `threshold_raw` is the
+    least quote out when selling and the most quote in when buying, never looser than the
+    asset's slippage cap. Past `expires_ns` nothing is sent on it.
+    """
+
+    intent_key: str
+    asset: str
+    side: Literal["buy", "sell"]
+    pool: str
+    source: Literal["pool", "jupiter"]
+    base_raw: int
+    quote_raw: int
+    threshold_raw: int
+    slippage_cap_bps: str
+    slot: int
+    at_ns: int
+    expires_ns: int
+
+
 class LegRow(msgspec.Struct, frozen=True):
     """One attempt as the console shows it."""
 
@@ -337,6 +359,7 @@ BusMessage = (
     | StatusFrame
     | SpreadsFrame
     | OpportunitiesFrame
+    | BoundQuote
     | ExecTry
     | ExecResult
     | MetricsFrame

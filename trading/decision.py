@@ -286,6 +286,7 @@ class Decider:
             cu_price_micro_lamports=sized.cu_price_micro_lamports,
             tip_lamports=sized.tip_lamports,
             order_deadline_ms=settings.order_deadline_ms,
+            slippage_cap_bps=settings.slippage_cap_bps,
         )
 
     def _ages(self, asset: AssetState) -> DecisionAges:

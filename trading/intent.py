@@ -18,6 +18,9 @@ from feeds.market.events import MarketEvent
 from feeds.market.spec import Direction, MarketSpec
 
 LegOrder = Literal["concurrent", "dex_first", "cex_first"]
+# Execution §4: an intent older than this right before the send is not sent, so a quote
+# that is bound to it is worth nothing after it.
+MAX_INTENT_AGE_NS = 200_000_000
 
 
 class AssetSettings(msgspec.Struct, frozen=True):
@@ -147,6 +150,8 @@ class Intent(msgspec.Struct, frozen=True):
     cu_price_micro_lamports: int
     tip_lamports: int
     order_deadline_ms: int
+    slippage_cap_bps: Decimal = Decimal(0)
+    quote_source: Literal["pool", "jupiter"] = "pool"
 
 
 class WindowRow(msgspec.Struct, frozen=True):

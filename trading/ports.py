@@ -13,7 +13,7 @@ import msgspec
 from arbsite.clock import Clock
 from arbsite.events import Mode
 from feeds.venues.base import CexTrading, DexTrading
-from trading.intent import AssetSettings, EngineInput
+from trading.intent import MAX_INTENT_AGE_NS, AssetSettings, EngineInput
 from trading.records import TradeRecord
 from trading.residual import HedgeMarket, ResidualLimits
 from trading.store import TradeStore
@@ -32,7 +32,7 @@ class Protocolled(msgspec.Struct, frozen=True):
     `hedge_pause_s` between two hedges of one trade.
     """
 
-    max_intent_age_s: float = 0.2
+    max_intent_age_s: float = MAX_INTENT_AGE_NS / 1e9
     skew_s: float = 0.5
     quiet_s: float = 3.0
     read_spacing_s: float = 1.0

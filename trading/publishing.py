@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from arbsite import bus as bus_port
 from arbsite import events
 from arbsite.events import VenueHealth
+from trading.bound_quote import bound_quote
 from trading.desk_state import DeskFigures, DeskState
 from trading.executor import Executor
-from trading.intent import NoteWindow
+from trading.intent import Intent, NoteWindow
 from trading.latency import RollingLatency
 
 
@@ -150,6 +151,11 @@ class Pictures:
                 duplicates=self.duplicates,
             ),
         )
+
+    async def bound_quote(self, intent: Intent) -> None:
+        """The pool leg of a decision."""
+        subject = events.subject_for_asset(events.BOUND_QUOTE, intent.asset)
+        await self._send(subject, bound_quote(intent))
 
     async def inventory(self, frame: events.InventoryFrame) -> None:
         """Balances of both venues."""
