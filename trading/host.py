@@ -39,7 +39,6 @@ from feeds.venues.base import (
 from trading.chain_fees import READ_EVERY_S, ChainFees
 from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
-from trading.engine import Engine
 from trading.executor import Executor
 from trading.hedge_market import hedge_market
 from trading.holdings import Holdings
@@ -58,6 +57,8 @@ from trading.intent import (
     VenuesReady,
     WindowsRestored,
 )
+from trading.journal.format import EngineSetup
+from trading.journal.keeper import EngineJournal
 from trading.lease import Lease
 from trading.measure import Measure
 from trading.ports import Desk, HedgeMarket
@@ -91,6 +92,7 @@ class EngineHost:
         profile: str,
         max_recent_starts: int,
         holder: str,
+        journal: Callable[[EngineSetup], EngineJournal] | None = None,
     ) -> None:
         self._dsn = dsn
         self._clock = clock
@@ -106,7 +108,10 @@ class EngineHost:
         self._link = DeskLink(
             dsn, self._state, clock, apply=self.apply, show_status=self._show_status
         )
-        self._engine = Engine(specs)
+        setup = EngineSetup(specs=specs)
+        self._engine = setup.build()
+        self._journal = journal(setup) if journal is not None else None
+        self._handle = self._journal.around(self._engine) if self._journal else self._engine.handle
         self._feeds = feeds
         self._venues = venues(self.apply, self._on_trading_event)
         self._desk = Desk(
@@ -241,6 +246,8 @@ class EngineHost:
         if self._tasks.failure is None:
             await self._write_windows()
         await self._venues.close()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
         await self._lease.release()
         await self._store.close()
         log.info("engine.stopped", failed=self._tasks.failure is not None)
@@ -249,7 +256,7 @@ class EngineHost:
 
     def apply(self, event: EngineInput) -> None:
         """Feed one event to the engine and act on what it says. Synchronous, no I/O."""
-        effects = self._engine.handle(event)
+        effects = self._handle(event)
         for effect in effects:
             if isinstance(effect, SignalSeen):
                 self._count_signal(effect)
