@@ -373,6 +373,8 @@ OTP_TOTP_ISSUER = "Spreadline"
 SPREADLINE_REQUIRE_OTP = SPREADLINE_PROFILE == "live"
 # How many people must approve a loosened limit; a proposer counts only where one is enough.
 SPREADLINE_APPROVERS = 2 if SPREADLINE_PROFILE == "live" else 1
+# A person alone may resolve a parked trade up to this residual, in USD.
+SPREADLINE_RESOLVE_ALONE_USD = os.environ.get("SPREADLINE_RESOLVE_ALONE_USD", "1000")
 
 # ---- logs ---------------------------------------------------------------------------
 

@@ -203,7 +203,8 @@ TRADE_TABLE: MappingProxyType[tuple[TradeState, TradeEvent], TradeState] = Mappi
         ("hedging", "parked"): "operator",
         # A closed trade is reopened by the venue's record only.
         ("closed", "late_fill"): "hedging",
-        ("operator", "resolved"): "closed",
+        # By a record, a proof, or as inventory; it closes when everything is booked.
+        ("operator", "resolved"): "open",
         ("operator", "flatten_ordered"): "hedging",
         # Nothing is automatic while a person decides; the fill is booked, the state stays.
         ("operator", "late_fill"): "operator",
