@@ -31,7 +31,7 @@ from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.sockets import SocketTransport
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.fees import FeeGauge
-from feeds.venues.solana.programs import PoolRef
+from feeds.venues.solana.programs import PoolRef, ProgramIds
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from feeds.venues.solana.trading import SolanaTrading, TradingSettings
 
@@ -89,6 +89,14 @@ def market_recorder(
     return MarketRecorder(spool, description)
 
 
+def solana_programs() -> ProgramIds:
+    """Program ids of this installation: mainnet's, with the overrides of SOLANA_PROGRAMS."""
+    try:
+        return ProgramIds(**settings.SOLANA_PROGRAMS)
+    except TypeError as error:
+        raise SetupError(f"SOLANA_PROGRAMS: {error}.") from error
+
+
 def tip_accounts() -> tuple[str, ...]:
     """Where a landing tip may go: the configured accounts; on `sim` the simulator's own."""
     if settings.IS_SIM and not settings.SOLANA_TIP_ACCOUNTS:
@@ -132,6 +140,7 @@ def solana_feed(
         rng=system_random(),
         sink=sink,
         tap=recorder,
+        ids=solana_programs(),
     )
 
 
@@ -223,6 +232,7 @@ class Venues:
             clock=clock,
             rng=system_random(),
             sink=trading_sink,
+            ids=solana_programs(),
         )
         self._fee_gauge = FeeGauge(self.solana.rpc)
         # What a swap on the pool write-locks: who pays for these competes with us.
