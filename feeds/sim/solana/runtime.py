@@ -1,6 +1,6 @@
 """What a transaction does to the simulated chain: fee, programs, logs, success or error.
 
-System transfers and swaps of both pool programs are executed; every account a program
+System transfers and swaps of the pool programs and of Jupiter are executed; every account a program
 would check is checked, and a breach fails with the code the deployed program gives. The
 swap math is `feeds.market`'s. Not here: which slot, which order (solana_chain).
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from feeds.sim import seeding
+from feeds.sim.jupiter.program import jupiter_swap
 from feeds.sim.solana.accounts import Ledger, Token, Wallet
 from feeds.sim.solana.ammv4_program import ammv4_swap
 from feeds.sim.solana.swaps import Call, ProgramFailed, cpmm_swap, whirlpool_swap
@@ -57,6 +58,7 @@ _PROGRAMS: dict[str, Callable[[Call], None]] = {
     seeding.WHIRLPOOL_PROGRAM: whirlpool_swap,
     seeding.CPMM_PROGRAM: cpmm_swap,
     seeding.AMMV4_PROGRAM: ammv4_swap,
+    seeding.JUPITER_PROGRAM: jupiter_swap,
 }
 
 
