@@ -16,6 +16,7 @@ from feeds.market.events import BookUpdated, InstrumentUpdated
 from feeds.market.spec import DIRECTIONS, Direction, MarketSpec
 from risk.anomaly import BasisDetector, BasisModel
 from risk.gates import GateLimits
+from trading.anchor import Anchor
 from trading.bidding import Congestion, OddsTable
 from trading.evaluation import Look, Sized, Terms, edge_bounds, look
 from trading.feed_state import PoolCurve
@@ -69,6 +70,7 @@ class AssetState:
         self._looks: tuple[Look, ...] | None = ()
         self._bounds: tuple[PoolCurve, Terms, float, float] | None = None
         self.sized: Sized | None = None
+        self.anchors: dict[Direction, Anchor] = {}
         self.quote_refusal = ""
         self.refusal: tuple[str, str, str] | None = None
         self.has_edge = False

@@ -14,7 +14,8 @@ from arbsite.events import Mode, SpreadRow, SpreadState, StopReason
 from arbsite.units import text_from_int
 from feeds.market.events import VenueName
 from feeds.market.spec import MarketSpec
-from risk.gates import Candidate, Refused, check
+from risk.gates import Refused, check
+from trading.anchor import PROBE
 from trading.asset_state import AssetState
 from trading.controls import GLOBAL
 from trading.decision import Decider
@@ -31,21 +32,6 @@ _STATE_OF_MODE: Final[dict[Mode, SpreadState]] = {
     "halt": "paused",
 }
 _SIGNIFICANT_DIGITS: Final = 8
-# A trade that nothing but the desk's state could refuse: asks the gates about the state.
-_PROBE: Final = Candidate(
-    asset="",
-    size_lots=1,
-    min_lots=1,
-    size_cost=Decimal(1),
-    min_cost=Decimal(0),
-    limited_by="",
-    notional_usd=Decimal(0),
-    decision_value_usd=Decimal(10**12),
-    landed_value_usd=Decimal(10**12),
-    p_land=1.0,
-    gross_bps=0.0,
-    window_intents=-1,
-)
 
 
 class VenueAges(msgspec.Struct, frozen=True):
@@ -145,7 +131,7 @@ def _state_of(
         return word, _why(state, asset)
     if asset.fault:
         return "blocked", asset.fault
-    verdict = check(_PROBE, decider.gate_state(asset, now_ns), state.limits_of(asset))
+    verdict = check(PROBE, decider.gate_state(asset, now_ns), state.limits_of(asset))
     if isinstance(verdict, Refused):
         return "blocked", f"{verdict.gate}: {verdict.value} (limit {verdict.limit})"
     if word is not None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from arbsite.keys import intent_key
 from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import QuoteRefused, Whirlpool
 from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
 from risk.gates import Candidate, GateState, Refused, check
+from trading.anchor import PROBE, STATE_GATES, VALUE_GATES, Anchor
 from trading.asset_state import AssetState, Decision, Said
 from trading.engine_state import EngineState
-from trading.evaluation import Look, Sized, size_up
+from trading.evaluation import Found, Look, Scene, Sized, find_size, price_size
 from trading.feed_state import SOL_SYMBOL
 from trading.intent import (
     DecisionAges,
@@ -27,9 +30,11 @@ from trading.intent import (
 )
 from trading.projection import reservation_of
 from trading.scene import marks_usd, rebuild_terms, scene_of, snapshot_of
-from trading.windows import Priced, Source, WindowTracker
+from trading.windows import CLOSE_FRACTION, Priced, Source, WindowTracker
 
 _MS: Final = 1_000_000
+# A window ends at half of what opens it; what is worth less than this is not priced.
+_FOLLOWED: Final = 0.4
 
 
 class Decider:
@@ -57,17 +62,31 @@ class Decider:
         if not (was_of_interest or asset.has_edge):
             return
         # The side without an edge first, so that a flip closes before it opens.
-        for seen in sorted(looks, key=lambda one: one.has_edge):
-            self._follow(asset, seen, source, effects)
+        is_first_open = looks[0].has_edge and not looks[1].has_edge
+        for seen in reversed(looks) if is_first_open else looks:
+            if seen.has_edge or asset.windows[seen.direction].row is not None:
+                self._follow(asset, seen, source, effects)
 
     def _follow(self, asset: AssetState, seen: Look, source: Source, effects: list[Effect]) -> None:
-        tracker = asset.windows[seen.direction]
-        sized = self._size_up(asset, seen) if seen.has_edge else None
-        if sized is not None:
-            asset.sized = sized
-        settings = asset.settings
+        tracker, settings = asset.windows[seen.direction], asset.settings
         assert settings is not None
-        row = tracker.row
+        row, found, sized = tracker.row, None, None
+        anchor = asset.anchors.pop(seen.direction, None)
+        if seen.has_edge:
+            scene = scene_of(self._state, asset, seen.direction)
+            # A new window must be worth opening; one that is there is followed to its end.
+            least_usd = float(settings.min_profit_usd) * (_FOLLOWED if row is not None else 1.0)
+            found = find_size(scene, seen, least_usd=least_usd)
+            if (
+                anchor is not None
+                and found is not None
+                and source != "config"
+                and self._stands(asset, seen, anchor, found)
+            ):
+                asset.anchors[seen.direction] = anchor
+                return
+            if found is not None:
+                sized = self._priced(asset, scene, seen, found)
         row = tracker.observe(
             snapshot_of(self._state, asset),
             _priced(sized),
@@ -78,8 +97,19 @@ class Decider:
         if tracker.is_open and sized is not None:
             self._close_other(asset, seen.direction, effects)
             self._decide(asset, tracker, sized, row, effects)
+            self._anchor(asset, tracker, found, sized)
         elif row is not None:
             effects.append(self.note_of_end(asset, row))
+
+    def _anchor(
+        self, asset: AssetState, tracker: WindowTracker, found: Found | None, sized: Sized
+    ) -> None:
+        """Remember what was decided at what price, for the ticks that change neither."""
+        row, terms = tracker.row, asset.terms
+        if row is not None and terms is not None and found is not None:
+            asset.anchors[sized.direction] = Anchor(
+                row.window_id, terms, found.worth_usd, sized, asset.refusal
+            )
 
     def _close_other(self, asset: AssetState, direction: Direction, effects: list[Effect]) -> None:
         other = DIRECTIONS[1 - DIRECTIONS.index(direction)]
@@ -87,12 +117,51 @@ class Decider:
         if row is not None:
             effects.append(self.note_of_end(asset, row))
 
-    def _size_up(self, asset: AssetState, seen: Look) -> Sized | None:
-        answer = size_up(scene_of(self._state, asset, seen.direction), seen)
+    def _priced(self, asset: AssetState, scene: Scene, seen: Look, found: Found) -> Sized | None:
+        answer = price_size(scene, seen, found)
         if isinstance(answer, QuoteRefused):
             asset.quote_refusal = answer.cause
             return None
+        asset.sized = answer
         return answer
+
+    def _stands(self, asset: AssetState, seen: Look, anchor: Anchor, found: Found) -> bool:
+        """Whether this moment changes nothing about an open window but how long it lasted."""
+        tracker, settings = asset.windows[seen.direction], asset.settings
+        row, terms = tracker.row, asset.terms
+        if row is None or not tracker.is_open:
+            return False
+        assert settings is not None
+        assert terms is not None
+        least_usd = float(settings.min_profit_usd)
+        close_usd = least_usd * float(CLOSE_FRACTION)
+        if not anchor.holds(row.window_id, terms, found.worth_usd, close_usd):
+            return False
+        if row.intents < settings.intents_per_window:
+            asset.refusal = self._standing_refusal(asset, seen, anchor, found, least_usd)
+            if asset.refusal is None:
+                return False
+        tracker.stand(snapshot_of(self._state, asset))
+        asset.sized = anchor.sized
+        return True
+
+    def _standing_refusal(
+        self, asset: AssetState, seen: Look, anchor: Anchor, found: Found, least_usd: float
+    ) -> tuple[str, str, str] | None:
+        """The refusal noted last, where it is certain to be repeated."""
+        if anchor.refusal is None:
+            return None
+        verdict = check(
+            msgspec.structs.replace(PROBE, gross_bps=seen.gross_bps),
+            self.gate_state(asset, self._state.now_ns),
+            self._state.limits_of(asset),
+        )
+        gate = anchor.refusal[0]
+        if isinstance(verdict, Refused):
+            is_same = verdict.gate == gate and gate in STATE_GATES
+            return (verdict.gate, verdict.value, verdict.limit) if is_same else None
+        is_certain = gate in VALUE_GATES and anchor.is_too_poor(found.worth_usd, least_usd)
+        return anchor.refusal if is_certain else None
 
     # ---- the decision on an open window -----------------------------------------------
 

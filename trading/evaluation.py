@@ -39,14 +39,17 @@ from trading.pricing import (
     success_usd,
 )
 from trading.sizing import (
+    UNBOUND,
     Available,
     BestSize,
     Ladder,
+    SizeLimits,
     best_size,
     caps_from,
     lot_raw,
     lots_floor,
     quote_exactly,
+    size_limits,
 )
 
 # Compute units a swap's transaction asks for; the priority fee is charged on these.
@@ -59,11 +62,13 @@ _ROUNDING: Final = 1e-9
 class Rates(msgspec.Struct, frozen=True, gc=False):
     """What is proportional in one direction: kept of a price with and without the min edge.
 
-    `walk` includes the minimum edge (it shapes the size), `net` only true costs (shown).
+    `walk` includes the minimum edge (it shapes the size), `net` only true costs (shown),
+    `certain` only those that no odds and no order of the legs can spare.
     """
 
     walk: float
     net: float
+    certain: float
 
 
 class Odds(msgspec.Struct, frozen=True):
@@ -81,9 +86,11 @@ class Odds(msgspec.Struct, frozen=True):
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """All that costs depend on and that does not change with every tick."""
+    """All that costs and sizes depend on and that does not change with every tick."""
 
     taker: Decimal
+    taker_rate: float
+    limits: SizeLimits
     base_fee_lamports: int
     odds: Odds
     haircut: Decimal
@@ -147,12 +154,17 @@ def terms_from(
     min_edge = fraction_from_bps(settings.min_edge_bps)
     rates = {}
     for direction, sign in (("buy_dex_sell_cex", -1), ("buy_cex_sell_dex", 1)):
-        costs = odds.taker + haircut + basis + leg_risk + inventory[direction]
+        certain = odds.taker + haircut + basis + inventory[direction]
+        costs = certain + leg_risk
         rates[direction] = Rates(
-            walk=float(_ONE + sign * (costs + min_edge)), net=float(_ONE + sign * costs)
+            walk=float(_ONE + sign * (costs + min_edge)),
+            net=float(_ONE + sign * costs),
+            certain=float(_ONE + sign * certain),
         )
     return Terms(
         taker=odds.taker,
+        taker_rate=float(odds.taker),
+        limits=size_limits(settings),
         base_fee_lamports=base_fee_lamports,
         odds=odds,
         haircut=haircut,
@@ -205,7 +217,7 @@ def edge_bounds(curve: PoolCurve, unit: float, terms: Terms) -> tuple[float, flo
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """Everything `size_up` needs about the moment."""
+    """Everything that finding and pricing a size needs about the moment."""
 
     spec: MarketSpec
     settings: AssetSettings
@@ -217,19 +229,30 @@ class Scene(msgspec.Struct, frozen=True):
     pool_mark: Mark
     sol_usd: Decimal
     available: Available
-    unbound: Available
     now_s: int
 
 
-def size_up(scene: Scene, seen: Look) -> Sized | QuoteRefused | None:
-    """Find, quote and price the best size of a direction that has an edge.
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """The size that the float walk found, in whole lots, not yet quoted.
 
-    None when nothing feasible comes near the closing threshold; a refusal when the exact
-    rules of the chain do not allow what the float walk found.
+    `worth_usd` is what it would be worth if only the certain proportional costs were paid:
+    more than any value that pricing may give it. `window_only`, `capped_lots` as in `Sized`.
+    """
+
+    lots: int
+    capped_lots: int
+    window_only: bool
+    limited_by: str
+    worth_usd: float
+
+
+def find_size(scene: Scene, seen: Look, *, least_usd: float) -> Found | None:
+    """Find the best size of a direction that has an edge, in floats.
+
+    None where nothing feasible is worth `least_usd`, whatever pricing would add to the costs.
     """
     rising = seen.direction == "buy_dex_sell_cex"
-    spec, terms = scene.spec, scene.terms
-    rates = terms.rates[seen.direction]
+    spec, rates = scene.spec, scene.terms.rates[seen.direction]
     levels = scene.book.bids if rising else scene.book.asks
     ladder = Ladder(levels, scene.unit, lot_raw(spec), rates.walk)
     found = _walk(scene, ladder, scene.available, rising)
@@ -237,24 +260,38 @@ def size_up(scene: Scene, seen: Look) -> Sized | QuoteRefused | None:
     window_only = capped_lots < spec.qty_min_lots and found.limited_by in _OWN_CAPS
     limited_by = found.limited_by
     if window_only:
-        found = _walk(scene, ladder, scene.unbound, rising)
+        unbound = Available(UNBOUND, UNBOUND, UNBOUND, scene.available.pool_quote_usd)
+        found = _walk(scene, ladder, unbound, rising)
         lots = lots_floor(found.base_raw, spec)
-    if lots < spec.qty_min_lots or _is_hopeless(scene, found, rates.net, rising):
+    value = found.cex_value * rates.certain - found.dex_quote
+    per_usd = 10.0**spec.quote_decimals / scene.available.pool_quote_usd
+    worth_usd = (value if rising else -value) / per_usd
+    if lots < spec.qty_min_lots or worth_usd < least_usd:
         return None
+    return Found(lots, capped_lots, window_only, limited_by, worth_usd)
+
+
+def price_size(scene: Scene, seen: Look, found: Found) -> Sized | QuoteRefused:
+    """Quote a size by the exact rules of book and chain, and price it term by term.
+
+    A refusal when the chain does not allow what the float walk found.
+    """
+    rising = seen.direction == "buy_dex_sell_cex"
+    levels = scene.book.bids if rising else scene.book.asks
     quoter = scene.curve.quoter(rising=rising)
-    quotes = quote_exactly(spec, quoter, levels, seen.direction, lots, scene.now_s)
+    quotes = quote_exactly(scene.spec, quoter, levels, seen.direction, found.lots, scene.now_s)
     if isinstance(quotes, QuoteRefused):
         return quotes
-    return _priced(scene, seen, quotes, limited_by, window_only, capped_lots)
+    return _priced(scene, seen, quotes, found)
 
 
 def _walk(scene: Scene, ladder: Ladder, available: Available, rising: bool) -> BestSize:
     caps = caps_from(
         scene.spec,
-        scene.settings,
+        scene.terms.limits,
         ladder,
         available,
-        taker=float(scene.terms.taker),
+        taker=scene.terms.taker_rate,
         rising=rising,
     )
     return best_size(
@@ -262,21 +299,11 @@ def _walk(scene: Scene, ladder: Ladder, available: Available, rising: bool) -> B
     )
 
 
-def _is_hopeless(scene: Scene, found: BestSize, net: float, rising: bool) -> bool:
-    """Whether even without fixed costs the value is far below where a window would close."""
-    value = found.cex_value * net - found.dex_quote
-    per_usd = 10.0**scene.spec.quote_decimals / scene.available.pool_quote_usd
-    worth = (value if rising else -value) / per_usd
-    return worth < 0.4 * float(scene.settings.min_profit_usd)
-
-
 def _priced(
     scene: Scene,
     seen: Look,
     quotes: LegQuotes,
-    limited_by: str,
-    window_only: bool,
-    capped_lots: int,
+    found: Found,
 ) -> Sized:
     spec, terms, odds = scene.spec, scene.terms, scene.terms.odds
     cex_value = decimal_from_int(
@@ -348,11 +375,11 @@ def _priced(
         notional_usd=notional,
         cex_cost=cex_value,
         budget=budget,
-        limited_by=limited_by,
+        limited_by=found.limited_by,
         gross_bps=seen.gross_bps,
         net_bps=float((success - certain) / notional) * 1e4,
-        window_only=window_only,
-        capped_lots=capped_lots,
+        window_only=found.window_only,
+        capped_lots=found.capped_lots,
     )
 
 

@@ -6,8 +6,6 @@ Pure reading (only the asset's cached costs are written). Called by `decision`.
 from __future__ import annotations
 
 from decimal import Decimal
-from math import inf
-from typing import Final
 
 from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
 from trading.asset_state import AssetState
@@ -17,10 +15,8 @@ from trading.evaluation import Odds, Scene, Terms, terms_from
 from trading.feed_state import SOL_SYMBOL, UNSEEN
 from trading.intent import AssetSettings
 from trading.pricing import Mark, basis_fraction, inventory_fraction
-from trading.sizing import Available, tick_value
+from trading.sizing import UNBOUND, Available, tick_value
 from trading.windows import Snapshot
-
-_UNBOUND: Final = 1e30
 
 
 def fault_of(state: EngineState, asset: AssetState) -> str:
@@ -86,7 +82,7 @@ def snapshot_of(state: EngineState, asset: AssetState) -> Snapshot:
 
 
 def scene_of(state: EngineState, asset: AssetState, direction: Direction) -> Scene:
-    """Everything `evaluation.size_up` needs about this moment."""
+    """Everything that finding and pricing a size needs about this moment."""
     spec, settings = asset.spec, asset.settings
     assert settings is not None
     assert asset.terms is not None
@@ -103,7 +99,6 @@ def scene_of(state: EngineState, asset: AssetState, direction: Direction) -> Sce
         pool_mark=pool_mark,
         sol_usd=mark_of(state, "SOL").usd,
         available=_available(state, asset, settings, direction, pool_usd),
-        unbound=Available(_UNBOUND, _UNBOUND, inf, pool_usd),
         now_s=state.now_ns // 1_000_000_000,
     )
 
@@ -121,8 +116,8 @@ def _available(
     kraken = free.kraken_free(spec.asset if sells_on_cex else spec.cex_quote)
     solana = free.solana_free(spec.pool_quote if sells_on_cex else spec.asset)
     return Available(
-        cex_units=_UNBOUND if kraken is None else float(kraken),
-        dex_raw=_UNBOUND if solana is None else float(solana),
+        cex_units=UNBOUND if kraken is None else float(kraken),
+        dex_raw=UNBOUND if solana is None else float(solana),
         daily_usd=float(settings.daily_notional_cap_usd - asset.usage.notional_usd),
         pool_quote_usd=pool_usd,
     )

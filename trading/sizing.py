@@ -205,6 +205,29 @@ class _PoolWalk:
                 self.end, self._cause = 1 / affordable, self._money_cause
 
 
+class SizeLimits(msgspec.Struct, frozen=True, gc=False):
+    """The settings that shape a size, as floats: fractions, USD."""
+
+    cex_depth: float
+    slippage: float
+    max_notional_usd: float
+    impact: float
+
+
+def size_limits(settings: AssetSettings) -> SizeLimits:
+    """Read the size's limits from the settings, once per configuration."""
+    return SizeLimits(
+        cex_depth=float(settings.cex_depth_cap),
+        slippage=float(settings.slippage_cap_bps) * 1e-4,
+        max_notional_usd=float(settings.max_notional_usd),
+        impact=float(settings.dex_impact_cap_bps) * 1e-4,
+    )
+
+
+UNBOUND: Final = 1e30
+"""More of anything than there is: a cap that never binds."""
+
+
 class Available(msgspec.Struct, frozen=True, gc=False):
     """What the direction may spend: whole units on Kraken, raw on chain, USD for the day.
 
@@ -219,38 +242,42 @@ class Available(msgspec.Struct, frozen=True, gc=False):
 
 def caps_from(
     spec: MarketSpec,
-    settings: AssetSettings,
+    limits: SizeLimits,
     ladder: Ladder,
     available: Available,
     *,
     taker: float,
     rising: bool,
 ) -> Caps:
-    """Turn settings and balances into the walk's caps; of each kind the tightest counts.
+    """Turn limits and balances into the walk's caps; of each kind the tightest counts.
 
     Balances that pay for a buy keep a margin of the slippage cap (and the taker fee), so
     that the limit, not only the expected price, can be paid.
     """
-    visible_raw = sum(lots for _, lots in ladder.levels) * ladder.lot_raw
-    depth_raw = visible_raw * float(settings.cex_depth_cap)
-    margin = 1 + float(settings.slippage_cap_bps) * 1e-4
+    visible_lots = 0
+    for _, lots in ladder.levels:
+        visible_lots += lots
+    base_raw, base_cause = visible_lots * ladder.lot_raw * limits.cex_depth, "cex_depth"
+    margin = 1 + limits.slippage
     per_usd = 10.0**spec.quote_decimals / available.pool_quote_usd
-    bases = [(depth_raw, "cex_depth")]
-    values = [
-        (float(settings.max_notional_usd) * per_usd, "max_notional"),
-        (max(0.0, available.daily_usd) * per_usd, "daily_notional"),
-    ]
+    cex_value, cex_cause = limits.max_notional_usd * per_usd, "max_notional"
+    daily = max(0.0, available.daily_usd) * per_usd
+    if daily < cex_value:
+        cex_value, cex_cause = daily, "daily_notional"
     dex_quote, dex_cause = inf, ""
     if rising:
-        bases.append((available.cex_units * 10.0**spec.base_decimals, "inventory_kraken"))
+        held = available.cex_units * 10.0**spec.base_decimals
+        if held < base_raw:
+            base_raw, base_cause = held, "inventory_kraken"
         dex_quote, dex_cause = available.dex_raw / margin, "inventory_solana"
     else:
-        bases.append((available.dex_raw, "inventory_solana"))
+        if available.dex_raw < base_raw:
+            base_raw, base_cause = available.dex_raw, "inventory_solana"
         # Raw value of one whole unit of the book's quote asset.
         unit = ladder.tick_value * 10.0 ** (spec.price_precision + spec.base_decimals)
-        values.append((available.cex_units * unit / (margin * (1 + taker)), "inventory_kraken"))
-    base_raw, base_cause = min(bases)
-    cex_value, cex_cause = min(values)
+        held = available.cex_units * unit / (margin * (1 + taker))
+        if held < cex_value:
+            cex_value, cex_cause = held, "inventory_kraken"
     return Caps(
         base_raw=base_raw,
         base_cause=base_cause,
@@ -258,7 +285,7 @@ def caps_from(
         cex_cause=cex_cause,
         dex_quote=dex_quote,
         dex_cause=dex_cause,
-        impact=float(settings.dex_impact_cap_bps) * 1e-4,
+        impact=limits.impact,
     )
 
 

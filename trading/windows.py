@@ -22,7 +22,7 @@ from trading.intent import WindowRow
 # One slot: shorter gaps are merged, shorter windows could not have been traded.
 MERGE_GAP_NS: Final = 400_000_000
 MIN_LIFE_NS: Final = 400_000_000
-_CLOSE_FRACTION: Final = Decimal("0.5")
+CLOSE_FRACTION: Final = Decimal("0.5")
 _NS: Final = 1_000_000_000
 
 # The stream whose change made us look; it names the cause when a window ends.
@@ -131,13 +131,21 @@ class WindowTracker:
             if priced is not None and value >= theta_open:
                 return self._open(at, priced)
             return None
-        holds = priced is not None and value >= theta_open * _CLOSE_FRACTION
+        holds = priced is not None and value >= theta_open * CLOSE_FRACTION
         if not holds:
             return self._begin_gap(at, source, own_trade)
         assert priced is not None
         if self._gap_ns is not None and value < theta_open:
             return None
         return self._hold(at, priced)
+
+    def stand(self, at: Snapshot) -> None:
+        """Go on with an open window at the value last seen."""
+        row = self._row
+        assert row is not None
+        self._accrue(at.at_ns, self._last_value)
+        if at.slot > row.last_slot:
+            self._row = msgspec.structs.replace(row, last_slot=at.slot)
 
     def expire(self, at_ns: int) -> None:
         """Give up on merging a gap that has grown to a slot; its row already says closed."""

@@ -26,6 +26,7 @@ from trading.sizing import (
     lot_raw,
     lots_floor,
     quote_exactly,
+    size_limits,
     tick_value,
     walk_book,
 )
@@ -153,7 +154,7 @@ def test_no_cap_is_ever_exceeded(
     )
     rising = direction == "buy_dex_sell_cex"
     available = Available(cex_units, dex_raw, daily, 1.0)
-    caps = caps_from(spec, config, ladder, available, taker=0.001, rising=rising)
+    caps = caps_from(spec, size_limits(config), ladder, available, taker=0.001, rising=rising)
     found = _solve(spec, pool, ladder, direction, caps)
     free = _solve(spec, pool, ladder, direction)
     room = 1 + 1e-9
@@ -209,7 +210,7 @@ def test_the_binding_cap_is_named(changes: dict, expected: str) -> None:
     available = Available(
         changes.get("cex", 1000.0), changes.get("dex", 10**12), changes.get("daily", 1e6), 1.0
     )
-    caps = caps_from(spec, config, ladder, available, taker=0.001, rising=True)
+    caps = caps_from(spec, size_limits(config), ladder, available, taker=0.001, rising=True)
     assert _solve(spec, pool, ladder, "buy_dex_sell_cex", caps).limited_by == expected
 
 
