@@ -39,6 +39,14 @@ class NaiveBook:
             self.bids = dict(self._best(self.bids, is_bid=True)[: self.depth])
             self.asks = dict(self._best(self.asks, is_bid=False)[: self.depth])
 
+    def copy(self) -> NaiveBook:
+        """Another book with the same levels."""
+        twin = NaiveBook(
+            self.price_precision, self.qty_precision, self.depth, truncates=self.truncates
+        )
+        twin.bids, twin.asks = dict(self.bids), dict(self.asks)
+        return twin
+
     def checksum(self) -> int:
         """Print each level at full precision, drop the dot and the leading zeros."""
         text = ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import zlib
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -147,6 +149,14 @@ def test_whole_number_prices_of_a_pair_without_decimals() -> None:
     assert book.levels(1) == (((8999, 1),), ((9000, 15_000_000),))
 
 
+def test_a_pair_without_decimals_sends_integers_not_text() -> None:
+    book = Book(0, 8, 10)
+    bids, asks = [RawLevel(8999, b"0.00000001")], [RawLevel(9000, b"0.15000000")]
+    assert book.apply_snapshot(bids, asks, zlib.crc32(b"9000" + b"15000000" + b"8999" + b"1"))
+    assert book.apply_update([], [RawLevel(9000, 0)], zlib.crc32(b"8999" + b"1"))
+    assert (book.bids, book.asks) == (((8999, 1),), ())
+
+
 def test_lots_beyond_what_a_float_holds_stay_exact() -> None:
     book = Book(8, 8, 10)
     book.apply_snapshot(levels("0.00000731:123456789012.12345679"), [], 0)
@@ -168,13 +178,23 @@ def test_a_crossed_book_says_so() -> None:
     [
         b"", b".", b"-1.0", b"+1.0", b"1e5", b"1E-8", b"NaN", b"Infinity", b'"1.0"', b"null",
         b"1.0.0", b"1_0", b" 1.0", b"0x10", b"1.05", b".5", b"5.", b"\xd9\xa1.0", b"1" * 41,
+        -1, 10**40, True, None, 1.5, "1.0", [], {}, ["1.0"],
     ],
 )  # fmt: skip
-def test_a_malformed_number_is_corrupt_and_costs_the_book_its_validity(token: bytes) -> None:
-    book = btc_book()
+def test_a_malformed_number_is_corrupt_and_costs_the_book_its_validity(token: object) -> None:
+    long_tail = b"0.000000001" if token == b"1.05" else token
+    for level in (RawLevel(token, b"1.00000000"), RawLevel(b"45283.5", long_tail)):
+        book = btc_book()
+        with pytest.raises(FeedCorrupt):
+            book.apply_update([level], [], BTC_CHECKSUM)
+        assert not book.is_valid
+
+
+def test_a_pair_without_quantity_decimals_takes_no_lone_dot() -> None:
+    book = Book(0, 0, 10)
     with pytest.raises(FeedCorrupt):
-        book.apply_update([RawLevel(token, b"1.00000000")], [], BTC_CHECKSUM)
-    assert not book.is_valid
+        book.apply_snapshot([RawLevel(5, b"5.")], [], 0)
+    assert book.apply_snapshot([RawLevel(5, b"7.0")], [], zlib.crc32(b"57"))
 
 
 def test_a_malformed_quantity_and_a_zero_price_are_corrupt() -> None:
@@ -208,23 +228,124 @@ def test_any_printed_decimal_comes_back_exactly(
         assert int(digits_from_token(short.encode(), precision)) == units
 
 
-PRICES = st.integers(min_value=1, max_value=24).map(lambda ticks: b"%d.%02d" % divmod(ticks, 100))
-QTYS = st.one_of(
-    st.just(b"0.000"),
-    st.integers(min_value=1, max_value=10**7).map(lambda lots: b"%d.%03d" % divmod(lots, 1000)),
+def token(units: int, precision: int, form: str) -> bytes | int:
+    """A number as the wire may carry it: padded, cut short, or an integer where it is one."""
+    text = format(Decimal(units).scaleb(-precision), "f")
+    if form == "short" and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.encode() if "." in text else int(text)
+
+
+class Shape(NamedTuple):
+    """Precisions of a pair and the depth somebody subscribed to."""
+
+    price_precision: int
+    qty_precision: int
+    depth: int
+
+
+SHAPES = st.builds(
+    Shape,
+    st.integers(min_value=0, max_value=10),
+    st.integers(min_value=0, max_value=10),
+    st.sampled_from([1, 3, 10, 25, 100, 500, 1000]),
 )
-SIDES = st.lists(st.builds(RawLevel, PRICES, QTYS), max_size=12)
+UNITS = st.integers(min_value=1, max_value=24)
+LOTS = st.one_of(st.just(0), st.integers(1, 10**7), st.integers(2**53, 10**24))
+FORMS = st.sampled_from(["padded", "padded", "short"])
+SIDES = st.lists(st.tuples(UNITS, LOTS, FORMS), max_size=12)
 MESSAGES = st.lists(st.tuples(st.booleans(), SIDES, SIDES), max_size=25)
 
 
-@given(messages=MESSAGES, depth=st.sampled_from([1, 3, 10, 25]))
+def printed(side: list[tuple[int, int, str]], shape: Shape) -> list[RawLevel]:
+    return [
+        RawLevel(token(ticks, shape.price_precision, form), token(lots, shape.qty_precision, form))
+        for ticks, lots, form in side
+    ]
+
+
+@given(messages=MESSAGES, shape=SHAPES)
 def test_the_machine_equals_the_naive_model(
-    messages: list[tuple[bool, list[RawLevel], list[RawLevel]]], depth: int
+    messages: list[tuple[bool, list[tuple[int, int, str]], list[tuple[int, int, str]]]],
+    shape: Shape,
 ) -> None:
-    book, naive = Book(2, 3, depth), NaiveBook(2, 3, depth)
+    book, naive = Book(*shape), NaiveBook(*shape)
     assert book.apply_snapshot([], [], 0)
-    for is_snapshot, bids, asks in messages:
+    for is_snapshot, *entries in messages:
+        bids, asks = (printed(side, shape) for side in entries)
+        before = book.bids, book.asks
         (naive.snapshot if is_snapshot else naive.update)(bids, asks)
         apply = book.apply_snapshot if is_snapshot else book.apply_update
         assert apply(bids, asks, naive.checksum())
-        assert book.levels(depth) == naive.levels()
+        assert (book.bids, book.asks) == naive.levels()
+        assert book.checksum() == naive.checksum()
+        assert book.levels(2) == (book.bids[:2], book.asks[:2])
+        best = [side[0][0] for side in naive.levels() if side]
+        assert book.is_crossed == (len(best) == 2 and best[0] >= best[1])
+        if not is_snapshot:
+            # Readers keep what they computed of a side by the identity of its tuple.
+            assert bids or book.bids is before[0]
+            assert asks or book.asks is before[1]
+
+
+def windowed(
+    before: dict[int, int], after: dict[int, int], sign: int, depth: int
+) -> list[tuple[int, int]]:
+    """What the venue tells a client of that depth: removals, changes and levels that enter.
+
+    Not a word of a level that was pushed out by a better one.
+    """
+    window_before = sorted(before, key=lambda ticks: sign * ticks)[:depth]
+    window = sorted(after, key=lambda ticks: sign * ticks)[:depth]
+    gone = [(ticks, 0) for ticks in window_before if ticks not in after]
+    told = {ticks: before[ticks] for ticks in window_before}
+    return gone + [(ticks, after[ticks]) for ticks in window if told.get(ticks) != after[ticks]]
+
+
+@pytest.mark.parametrize("depth", [10, 25, 100, 500, 1000])
+@pytest.mark.parametrize("levels_held", [3, 9, 10, 40, 1200])
+def test_a_client_of_any_depth_follows_a_venue_of_any_thickness(
+    depth: int, levels_held: int
+) -> None:
+    rng = random.Random(depth * levels_held)
+    shape = Shape(rng.randint(0, 8), rng.randint(0, 8), depth)
+    book, whole = Book(*shape), NaiveBook(shape.price_precision, shape.qty_precision, 10**6)
+    sides = {
+        sign: {50_000 + sign * (1 + at): rng.randint(1, 10**10) for at in range(levels_held)}
+        for sign in (-1, 1)
+    }
+    told = {
+        sign: [(t, side[t]) for t in sorted(side, key=lambda t: sign * t)[:depth]]
+        for sign, side in sides.items()
+    }
+    for number in range(120 if levels_held < 1000 else 30):
+        bids, asks = (
+            printed([(ticks, lots, "padded") for ticks, lots in told[sign]], shape)
+            for sign in (-1, 1)
+        )
+        whole.snapshot(*(
+            printed([(t, lots, "padded") for t, lots in sides[sign].items()], shape)
+            for sign in (-1, 1)
+        ))  # fmt: skip
+        apply = book.apply_update if number else book.apply_snapshot
+        assert apply(bids, asks, whole.checksum())
+        assert (book.bids, book.asks) == tuple(side[:depth] for side in whole.levels())
+        told = {-1: [], 1: []}
+        for sign in rng.choice([(-1,), (1,), (-1, 1)]):
+            before = dict(sides[sign])
+            for _ in range(rng.choice([1, 1, 2, 8])):
+                move_at_random(sides[sign], sign, rng)
+            told[sign] = windowed(before, sides[sign], sign, depth)
+
+
+def move_at_random(side: dict[int, int], sign: int, rng: random.Random) -> None:
+    """Remove, change or add one level, most often near the top."""
+    ordered = sorted(side, key=lambda ticks: sign * ticks)
+    at = min(int(rng.expovariate(0.15)), len(ordered) - 1)
+    dice = rng.random()
+    if dice < 0.35 and at >= 0:
+        del side[ordered[at]]
+    elif dice < 0.7 and at >= 0:
+        side[ordered[at]] = rng.randint(1, 10**10)
+    else:
+        side[50_000 + sign * rng.randint(1, 60)] = rng.randint(1, 10**10)

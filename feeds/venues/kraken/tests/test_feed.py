@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from feeds.market.events import (
 from feeds.venues.kraken.books import FeedTimings
 from feeds.venues.kraken.feed import KrakenFeed, venue_status
 from feeds.venues.kraken.tests import scripted
+from feeds.venues.kraken.tests.desk import ASKS, BIDS, book_text, snapshot_text
 from feeds.venues.kraken.tests.scripted import ScriptedVenue, Seen, Socket, running, serving
-from feeds.venues.kraken.tests.test_books import ASKS, BIDS, book_text, snapshot_text
 from feeds.venues.sockets import SocketTransport
 
 TICKER = (
@@ -212,6 +213,11 @@ async def test_proofs_follow_frames_of_a_live_connection_and_are_thinned(
     assert seen.of(TickerUpdated)[0].bid == "150.24"
 
 
+def words_of(seen: Seen) -> list[str]:
+    """The statuses told, repeats left out: a pong tells the word of the moment again."""
+    return [word for word, _ in groupby(event.status for event in seen.of(VenueStatus))]
+
+
 async def test_status_words_and_round_trips_are_reported(
     venue: ScriptedVenue, transport: SocketTransport
 ) -> None:
@@ -219,8 +225,11 @@ async def test_status_words_and_round_trips_are_reported(
     feed = feed_of(venue, transport, seen)
     async with running(feed):
         await seen.until(lambda s: any(e.rtt_ms is not None for e in s.of(VenueStatus)))
-        await venue.sockets[0].say(scripted.STATUS.replace("online", "cancel_only"))
-        await seen.until(lambda s: s.of(VenueStatus)[-1].status == "cancel_only")
+        for system in ("cancel_only", "post_only", "maintenance", "half_open", "online"):
+            await venue.sockets[0].say(scripted.STATUS.replace("online", system))
+        await seen.until(lambda s: words_of(s)[-2:] == ["maintenance", "online"])
+        told = words_of(seen)
+    assert told == ["online", "cancel_only", "post_only", "maintenance", "online"]
     assert seen.of(VenueStatus)[0].status == "online"
     assert feed.counters.rtt_ms is not None
     assert feed.counters.rtt_ms > 0

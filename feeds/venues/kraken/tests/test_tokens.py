@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from arbsite.errors import FeedCorrupt
 from feeds.venues.kraken.tokens import (
     amount_from_token,
     decimal_from_token,
+    ns_from_datetime,
     ns_from_rfc3339,
     ns_from_unix_token,
     plain_text,
@@ -97,3 +99,10 @@ def test_a_deadline_is_never_told_later_than_it_is(at_ns: int) -> None:
 
 def test_trade_times_are_exact_to_the_digit() -> None:
     assert ns_from_unix_token(b"1688667796.8802") == 1_688_667_796_880_200_000
+
+
+@given(since=st.timedeltas(timedelta(0), timedelta(days=365 * 200)))
+def test_a_decoded_time_and_its_text_are_the_same_instant(since: timedelta) -> None:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + since
+    text = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert ns_from_datetime(at) == ns_from_rfc3339(text)

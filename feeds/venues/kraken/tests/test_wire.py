@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -199,47 +198,6 @@ def test_executions_and_balances_are_exact() -> None:
 def test_malformed_frames_raise_the_named_error(frame: bytes) -> None:
     with pytest.raises(FeedCorrupt):
         decode_frame(frame)
-
-
-HOSTILE = [
-    b"NaN", b"-1", b"1e309", b"null", b'"\xed\xa0\x80"', b'"\xff"', b"{}", b"[[[[[[[[]]]]]]]]",
-    b"9" * 5_000, b"true", b"[" * 3_000, '"\u202e💥"'.encode(), b'"2026-99-99T00:00:00Z"', b"",
-]  # fmt: skip
-
-
-def mutations(seed: int, count: int) -> list[bytes]:
-    rng = random.Random(seed)
-    frames: list[bytes] = []
-    for _ in range(count):
-        frame = bytearray(rng.choice(GOOD_FRAMES).encode())
-        for _ in range(rng.randint(1, 3)):
-            at = rng.randrange(len(frame) + 1)
-            match rng.randrange(4):
-                case 0:
-                    frame[at : at + rng.randint(1, 12)] = b""
-                case 1:
-                    frame[at:at] = bytes([rng.randrange(256)])
-                case 2:
-                    frame[at : at + 1] = rng.choice(HOSTILE)
-                case _:
-                    colon = frame.find(b":", at)
-                    end = min(
-                        (i for i in (frame.find(b",", colon), frame.find(b"}", colon)) if i > 0),
-                        default=len(frame),
-                    )
-                    frame[colon + 1 : end] = rng.choice(HOSTILE)
-        frames.append(bytes(frame))
-    return frames
-
-
-def test_five_thousand_ruined_frames_raise_nothing_unnamed() -> None:
-    refused = 0
-    for frame in mutations(seed=7, count=5_000):
-        try:
-            decode_frame(frame)
-        except FeedCorrupt:
-            refused += 1
-    assert 3_000 < refused < 5_000
 
 
 def test_order_request_as_documented() -> None:
