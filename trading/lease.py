@@ -36,7 +36,7 @@ class Lease:
 
     async def acquire(self) -> int:
         """Wait for the lock, raise the epoch and count this start; returns the epoch."""
-        self._conn = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+        self._conn = await self._connect()
         waited = False
         while not await self._try_lock():
             if not waited:
@@ -73,6 +73,9 @@ class Lease:
             self.recent_starts = int(counted[0])
         log.info("lease.taken", shard=self._shard, epoch=self.epoch)
         return self.epoch
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
 
     async def _try_lock(self) -> bool:
         assert self._conn is not None
