@@ -36,7 +36,7 @@ from arbsite.inputs import (
 from arbsite.models import User
 from arbsite.schema import IF_MATCH, describe
 from feeds.market.spec import Direction
-from trading import selectors, services
+from trading import resolution_api, selectors, services
 from trading.selectors import Place, TradePicture, WindowFilter, WindowPicture
 from trading.services import ConfigPicture
 
@@ -315,6 +315,7 @@ def _user(request: Request) -> User:
 
 
 urlpatterns = [
+    *resolution_api.urlpatterns,
     path("opportunities", OpportunitiesView.as_view()),
     path("windows", WindowsView.as_view()),
     path("trades", TradesView.as_view()),

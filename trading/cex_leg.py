@@ -168,6 +168,26 @@ class CexLeg:
             for fill in await self._records.of_order(attempt.order_id, since_ns=since_ns):
                 self.see_fill(fill)
 
+    async def prove(self) -> None:
+        """Ask once more about an order that was sent, whatever is known; raises QueryFailed."""
+        attempt = self.attempt
+        assert attempt.cl_ord_id
+        since_ns = (attempt.sent_ns or 0) - LOOK_BACK_NS
+        orders = await self._desk.kraken.find_orders(attempt.cl_ord_id, since_ns=since_ns)
+        for order in orders:
+            self.see_order(order)
+            if order.filled_qty:
+                for fill in await self._desk.kraken.fills(since_ns=since_ns):
+                    if fill.order_id == order.order_id:
+                        self.see_fill(fill)
+        attempt.evidence.append(
+            {
+                "asked": "open and closed orders by client id, as a person ordered",
+                "at_ns": self._desk.clock.now_ns(),
+                "answer": [f"{o.order_id}: {o.status} filled {o.filled_qty}" for o in orders],
+            }
+        )
+
     def _note_empty_read(self, asked_ns: int) -> None:
         """Count silence only after no match is possible any more."""
         attempt, protocol = self.attempt, self._desk.protocol

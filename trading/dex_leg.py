@@ -225,6 +225,16 @@ class DexLeg:
         if not self._take_sightings(answers) and self._passed(answers):
             self._prove_dead(answers, "not known past its last valid height")
 
+    async def prove(self) -> None:
+        """Ask every endpoint once more, with history; raises QueryFailed."""
+        assert self.attempt.signature is not None
+        answers = await self._desk.solana.statuses(self.attempt.signature, commitment="finalized")
+        for answer in answers:
+            if answer.sighting is not None:
+                self.see(answer.sighting)
+                return
+        self._note(answers, "finalized")
+
     def _take_sightings(self, answers: list[EndpointStatus]) -> bool:
         """Take what the endpoints know; whether the swap is known to have landed by now.
 

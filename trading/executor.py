@@ -23,7 +23,7 @@ from trading.intent import Intent, IntentRefused, NoteWindow
 from trading.open_trade import DATABASE_RETRY_S, Floor
 from trading.order_rate import OrderRate
 from trading.ports import Desk
-from trading.records import AttemptRecord, TradeRecord
+from trading.records import AttemptRecord, PersonsOrder, TradeRecord
 from trading.rows import risk_day
 from trading.runner import TradeRunner, VenueEvent
 
@@ -171,6 +171,19 @@ class Executor:
         runner = self._adopt(trade)
         runner.resume()
         self._run(runner)
+
+    async def resolve(self, order: PersonsOrder) -> bool:
+        """Hand a person's order to its trade, woken up if need be; False without such a trade."""
+        if not any(runner.trade.id == order.trade_id for runner in self._runners):
+            trade = await self._desk.store.trade_by_id(order.trade_id)
+            if trade is None:
+                return False
+            if not any(runner.trade.id == order.trade_id for runner in self._runners):
+                self._run(self._adopt(trade))
+        for runner in self._runners:
+            if runner.trade.id == order.trade_id:
+                runner.order(order)
+        return True
 
     def _adopt(self, trade: TradeRecord) -> TradeRunner:
         return TradeRunner(self._desk, trade, self._floor)

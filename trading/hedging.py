@@ -21,6 +21,7 @@ from trading.residual import Naked, ResidualVerdict, Venue, choose
 from trading.settling import Settling
 
 log = event_logger(__name__)
+FLATTEN_ORDERED = "flatten_ordered"
 
 
 class Hedging:
@@ -44,6 +45,10 @@ class Hedging:
         verdict = self.look(market)
         if verdict.act in ("flat", "dust"):
             self._settling.settle(verdict.reason if verdict.act == "dust" else "")
+        elif trade.verdicts and trade.verdicts[-1]["act"] == FLATTEN_ORDERED:
+            # Nothing automatic follows a person's own order.
+            left = f"{trade.residual_base} left after the flatten that was ordered"
+            await self._park(verdict, left, market)
         elif verdict.act == "operator":
             await self._park(verdict, verdict.reason, market)
         elif self._desk.mode(trade.intent.asset) == "halt":
@@ -54,17 +59,20 @@ class Hedging:
 
     async def _act(self, verdict: ResidualVerdict, market: HedgeMarket | None) -> None:
         if verdict.act == "keep":
-            self._keep(verdict)
+            self.keep(verdict)
             self._settling.settle(verdict.reason)
         elif verdict.act == "wait":
-            self._keep(verdict)
+            self.keep(verdict)
             if market is not None and self._wait_from is None:
                 self._wait_from = (self._desk.clock.now_ns(), market.middle_ticks)
         elif market is not None and self._may_hedge_now():
             await self._send(verdict, market)
 
-    def look(self, market: HedgeMarket | None) -> ResidualVerdict:
-        """Price every way out of the residual as it stands."""
+    def look(self, market: HedgeMarket | None, *, is_ordered: bool = False) -> ResidualVerdict:
+        """Price every way out of the residual as it stands.
+
+        What a person orders is not counted against the automatic hedges.
+        """
         trade = self._hand.trade
         spec, now_ns = trade.intent.spec, self._desk.clock.now_ns()
         settings = self._desk.settings(trade.intent.asset)
@@ -81,7 +89,7 @@ class Hedging:
             quote_usd=trade.intent.marks_usd[spec.cex_quote],
             filled_on=self._filled_on(),
             is_proven=self._hand.is_proven(),
-            attempts_left=settings.max_hedges - len(self._hedges()),
+            attempts_left=1 if is_ordered else settings.max_hedges - len(self._hedges()),
             swaps_left=self._swaps_left(),
             naked_s=(now_ns - (trade.naked_from_ns or now_ns)) / 1e9,
             waited_s=waited_ns / 1e9,
@@ -147,19 +155,20 @@ class Hedging:
                 return
         if trade.state == "open":
             self._hand.move("residual_found")
-        self._keep(verdict)
+        self.keep(verdict)
         trade.attempts.append(attempt)
         self._hand.adopt(attempt)
         self._hedge_from_ns, self._wait_from = 0, None
         await self._hand.save()
         self._hand.send(attempt)
 
-    def _keep(self, verdict: ResidualVerdict) -> None:
+    def keep(self, verdict: ResidualVerdict, *, act: str = "", reason: str = "") -> None:
         """Keep a verdict with the trade; a wait that goes on is kept once."""
         kept = self._hand.trade.verdicts
         repeats = bool(kept) and (kept[-1]["act"], kept[-1]["reason"]) == ("wait", verdict.reason)
         if not repeats:
-            kept.append(self._told(verdict))
+            told = self._told(verdict)
+            kept.append({**told, "act": act or told["act"], "reason": reason or told["reason"]})
 
     def _told(self, verdict: ResidualVerdict) -> dict[str, Any]:
         trade, now_ns = self._hand.trade, self._desk.clock.now_ns()
@@ -207,7 +216,7 @@ class Hedging:
         self._hand.move("parked")
         trade.outcome = "partial"
         trade.reason = why
-        trade.verdicts.append({**self._told(verdict), "act": "operator", "reason": why})
+        self.keep(verdict, act="operator", reason=why)
         marked = min(booking.marked_usd(trade, market), Decimal(0))
         release = DayRelease(Decimal(0), Decimal(0), marked - trade.day_pnl_usd)
         trade.day_pnl_usd = marked

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from arbsite.clock import uuid7
+from trading.models_resolution import Resolution as Resolution  # noqa: PLC0414 - a model of this app
 
 
 class AssetConfig(models.Model):

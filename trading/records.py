@@ -39,6 +39,28 @@ class DayRelease(msgspec.Struct, frozen=True):
     realised: Decimal
 
 
+class PersonsOrder(msgspec.Struct, frozen=True):
+    """What a person ordered for a trade; see `trading.models_resolution.Resolution`."""
+
+    id: UUID
+    trade_id: UUID
+    act: str
+    person: str
+    venue: str = ""
+    reference: str = ""
+    detail: dict[str, str] = {}
+
+
+class OrderAnswer(msgspec.Struct, frozen=True):
+    """What came of an order, written with the changes it made."""
+
+    id: UUID
+    state: str
+    words: str
+    detail: dict[str, str]
+    at_ns: int
+
+
 class FillRecord(msgspec.Struct):
     """One execution by the venue's own id; `status` rises from observed to booked."""
 
@@ -99,7 +121,8 @@ class TradeRecord(msgspec.Struct):
     """One trade with its attempts; see `trading.models.Trade`.
 
     `day_pnl_usd` is what the risk day has counted of this trade so far, `verdicts` what was
-    decided about its residual and what every other way would have cost.
+    decided about its residual and what every other way would have cost. `answers` go to the
+    people who ordered something, with the next commit.
     """
 
     id: UUID
@@ -121,6 +144,7 @@ class TradeRecord(msgspec.Struct):
     day_pnl_usd: Decimal = Decimal(0)
     verdicts: list[dict[str, Any]] = msgspec.field(default_factory=list)
     lines: list[LedgerLine] = msgspec.field(default_factory=list)
+    answers: list[OrderAnswer] = msgspec.field(default_factory=list)
 
     @property
     def has_filled(self) -> bool:

@@ -12,11 +12,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from arbsite import events
 from arbsite.clock import at_from_ns
 from trading.intent import Intent, NoteWindow, WindowRow
-from trading.records import AttemptRecord, FillRecord, LedgerLine, TradeRecord, size_base
+from trading.records import (
+    AttemptRecord,
+    FillRecord,
+    LedgerLine,
+    OrderAnswer,
+    TradeRecord,
+    size_base,
+)
 
 
 def opportunity_json(intent: Intent) -> dict[str, Any]:
@@ -153,6 +161,12 @@ VALUES (%(trade_id)s, %(venue)s, %(venue_asset)s, %(asset)s, %(delta)s, %(kind)s
     %(reference)s, %(at_ns)s)
 ON CONFLICT (venue, reference, venue_asset, kind) DO NOTHING
 """
+# Taken by this very engine and not answered yet: an answer is given once.
+ANSWER_SQL = """
+UPDATE trading_resolution SET state = %(state)s, answer = %(words)s, detail = %(detail)s,
+    answered_at = %(at)s
+WHERE id = %(id)s AND state = 'taken' AND epoch = %(epoch)s
+"""
 WINDOW_COLUMNS = [*WindowRow.__struct_fields__, "decision", "gate", "gate_value", "gate_limit"]
 WINDOW_SQL = (
     f"INSERT INTO trading_window ({', '.join(WINDOW_COLUMNS)})"
@@ -169,6 +183,17 @@ def fill_params(attempt_id: UUID, fill: FillRecord) -> dict[str, Any]:
 
 def ledger_params(trade_id: UUID, line: LedgerLine) -> dict[str, Any]:
     return {"trade_id": trade_id, **msgspec.structs.asdict(line)}
+
+
+def answer_params(answer: OrderAnswer, epoch: int) -> dict[str, Any]:
+    return {
+        "id": answer.id,
+        "state": answer.state,
+        "words": answer.words,
+        "detail": Jsonb(answer.detail),
+        "at": at_from_ns(answer.at_ns),
+        "epoch": epoch,
+    }
 
 
 def window_json(note: NoteWindow) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from trading.hedging import Hedging
 from trading.legs import next_attempt_state
 from trading.open_trade import Floor, OpenTrade
 from trading.ports import Desk
-from trading.records import TradeRecord
+from trading.records import PersonsOrder, TradeRecord
 from trading.second_leg import SecondLeg
 from trading.settling import Settling
 from trading.telling import Telling
+from trading.ways_out import WaysOut
 
 VenueEvent = CexFill | CexOrderState | DexEvent
 IDLE_TURN_S = 0.2
@@ -36,6 +37,7 @@ class TradeRunner:
         self._second_leg = SecondLeg(self._hand)
         self._settling = Settling(self._hand)
         self._hedging = Hedging(self._hand, self._settling)
+        self._ways_out = WaysOut(self._hand, self._settling, self._hedging)
         self._telling = Telling(trade, desk.emit)
         self._inbox: deque[VenueEvent] = deque()
 
@@ -45,6 +47,12 @@ class TradeRunner:
         """Queue a venue's word for the next turn."""
         self._inbox.append(event)
         self._hand.wake.set()
+
+    def order(self, order: PersonsOrder) -> None:
+        """Queue what a person ordered for the next turn."""
+        if self.trade.state == "operator":
+            self._telling.was_told()
+        self._ways_out.order(order)
 
     def owns(self, event: VenueEvent) -> bool:
         """Whether the event is about one of our attempts."""
@@ -95,7 +103,7 @@ class TradeRunner:
                 if self._hand.crash is not None:
                     # The database knows where the trade stands; a restart goes on from there.
                     raise self._hand.crash
-                if self._is_finished() and not self._inbox:
+                if self._is_finished() and not self._inbox and self._ways_out.is_idle:
                     return
                 with contextlib.suppress(TimeoutError):
                     # Not `wait_for`: it loses a cancellation that comes with the wake-up.
@@ -118,6 +126,7 @@ class TradeRunner:
             self._take(self._inbox.popleft())
         self._drive_legs()
         self._settling.note_times()
+        await self._ways_out.carry_out()
         await self._second_leg.start()
         await self._hedging.settle_or_hedge()
         await self._settling.close_when_booked()

@@ -95,12 +95,16 @@ class LedgerPicture(msgspec.Struct, frozen=True):
 
 
 class TradePicture(msgspec.Struct, frozen=True):
-    """A trade with the decision behind it, its executions and what was booked."""
+    """A trade with the decision behind it, its executions and what was booked.
+
+    `verdicts` are the decisions about its residual, each with the cost of every way out.
+    """
 
     trade: events.TradeRow
     intent: Intent
     fills: list[FillPicture]
     ledger: list[LedgerPicture]
+    verdicts: list[dict[str, Any]]
 
 
 def plain(value: Decimal) -> str:
@@ -238,6 +242,7 @@ def trade_picture(trade_id: UUID) -> TradePicture | None:
             _picture(entry, LedgerPicture)
             for entry in LedgerEntry.objects.filter(trade=trade).order_by("id")
         ],
+        verdicts=trade.verdicts,
     )
 
 

@@ -176,6 +176,8 @@ class TradeStore:
             await self._check_residual(conn, trade, {attempt.id for attempt in added})
         for line in list(trade.lines):
             await conn.execute(rows.LEDGER_SQL, rows.ledger_params(trade.id, line))
+        for answer in trade.answers:
+            await conn.execute(rows.ANSWER_SQL, rows.answer_params(answer, self.epoch))
         result = events.ExecResult(trade=trade.row(), at_ns=self._clock.now_ns())
         await conn.execute(
             "INSERT INTO trading_outbox (subject, payload) VALUES (%s, %s)",
@@ -296,6 +298,23 @@ class TradeStore:
         )
         found = await self._load(where, [list(references)] * 3)
         return found[0] if found else None
+
+    async def trade_by_id(self, trade_id: UUID) -> TradeRecord | None:
+        """One trade, whatever its state."""
+        found = await self._load("t.id = %s", [trade_id])
+        return found[0] if found else None
+
+    async def knows_record(self, venue: str, reference: str, fill_ids: list[str]) -> bool:
+        """Whether an order or signature, or one of its executions, belongs to any trade."""
+        async with self._pool.connection() as conn:
+            found = await conn.execute(
+                "SELECT 1 FROM trading_fill"
+                " WHERE venue = %(venue)s AND venue_fill_id = ANY(%(ids)s)"
+                " UNION ALL SELECT 1 FROM trading_attempt WHERE venue = %(venue)s"
+                " AND (order_id = %(name)s OR signature = %(name)s)",
+                {"venue": venue, "ids": fill_ids, "name": reference},
+            )
+            return await found.fetchone() is not None
 
     async def known_order_ids(self, *, since_ns: int) -> set[str]:
         """Kraken order ids of our attempts sent since then."""

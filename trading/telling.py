@@ -26,6 +26,10 @@ class Telling:
         self._has_told_end = trade.is_settled
         self._told: tuple[str, str, int | None] = ("", "", None)
 
+    def was_told(self) -> None:
+        """Say nothing of the end again: the trade was parked by this very engine."""
+        self._has_told_end = True
+
     def tell(self, *, landed_slot: int | None, now_ns: int) -> None:
         """Emit what is new since the last call."""
         trade = self._trade

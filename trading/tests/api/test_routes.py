@@ -21,6 +21,7 @@ from arbsite.tests.auth.people import ROLE_NAMES, signed_in
 
 PUBLIC = "public"
 TRADE_ID = "00000000-0000-7000-8000-000000000000"
+ORDER_ID = "00000000-0000-7000-8000-000000000001"
 # Address → method → the word it needs.
 TABLE: dict[str, dict[str, str]] = {
     "/v1/auth/token": {"POST": PUBLIC},
@@ -41,6 +42,9 @@ TABLE: dict[str, dict[str, str]] = {
     "/v1/windows": {"GET": "read"},
     "/v1/trades": {"GET": "read"},
     f"/v1/trades/{TRADE_ID}": {"GET": "read"},
+    f"/v1/trades/{TRADE_ID}/resolve": {"POST": "trade"},
+    f"/v1/trades/{TRADE_ID}/resolutions": {"GET": "read"},
+    f"/v1/trades/{TRADE_ID}/resolutions/{ORDER_ID}/approve": {"POST": "trade"},
     "/v1/config/SOL": {"GET": "read", "PUT": "admin"},
     "/v1/config/SOL/approve": {"POST": "admin"},
     "/v1/config/SOL/reject": {"POST": "admin"},
@@ -178,7 +182,7 @@ def test_the_schema_lists_exactly_the_table() -> None:
     described = {
         (path, method.upper()) for path, methods in schema["paths"].items() for method in methods
     }
-    names = {"1": "{number}", TRADE_ID: "{trade_id}", "SOL": "{asset}"}
+    names = {"1": "{number}", TRADE_ID: "{trade_id}", ORDER_ID: "{order_id}", "SOL": "{asset}"}
     listed = {
         ("/".join(names.get(part, part) for part in address.split("/")), method)
         for address, words in TABLE.items()
