@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.contrib import admin
 
 from arbsite.admin_site import ReadOnlyAdmin
-from risk.models import Command, Control, Incident, RiskDay
+from risk.models import Command, Control, Incident, Inspection, RiskDay
 
 
 @admin.register(Control)
@@ -39,3 +39,11 @@ class RiskDayAdmin(ReadOnlyAdmin):
 
     list_display = ("day", "asset", "notional_used", "notional_reserved", "realised", "trades")
     ordering = ("-day", "asset")
+
+
+@admin.register(Inspection)
+class InspectionAdmin(ReadOnlyAdmin):
+    """What preflights and canaries saw."""
+
+    list_display = ("at", "kind", "is_green", "actor")
+    list_filter: ClassVar = ("kind", "is_green")

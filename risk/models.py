@@ -151,6 +151,28 @@ class Incident(models.Model):
         return f"#{self.number} {self.rule} {self.asset}"
 
 
+class Inspection(models.Model):
+    """A look at everything that must be in order: a preflight, or the engine's canaries."""
+
+    class Kind(models.TextChoices):
+        PREFLIGHT = "preflight", "Preflight"
+        CANARY = "canary", "Canaries"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    at = models.DateTimeField()
+    is_green = models.BooleanField()
+    checks = models.JSONField()
+    actor = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["kind", "-at"], name="inspection_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M} {'green' if self.is_green else 'red'}"
+
+
 def trip_entry(text: str, value: str, limit: str, since_ns: int) -> dict[str, Any]:
     """The JSON stored under a rule's word in `Control.trips`."""
     return {"text": text, "value": value, "limit": limit, "since_ns": since_ns}

@@ -8,21 +8,25 @@ with the same answer. The engine's own trips go through the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 
 from arbsite import audit
 from arbsite.clock import ns_from_at, utc_now
 from arbsite.errors import DomainError
-from risk.models import Command, Control, Incident, trip_entry
+from risk.inspection import Check, is_green, reds
+from risk.models import Command, Control, Incident, Inspection, trip_entry
 
 WHOLE_ENGINE = "*"
 # Trips that lift themselves when the data is clean again (domain: ages and pauses).
 SELF_CLEARING = frozenset({"kraken_stale", "solana_stale"})
+PREFLIGHT_LASTS = timedelta(minutes=15)
 # Where a person may go from each mode; everything else is refused with the remedy.
 MAY_PAUSE = frozenset({"live", "paper", "observe", "hedge_only"})
 
@@ -90,7 +94,41 @@ def go_live(scope: str, *, user: str, key: str, reason: str) -> Accepted:
         control.mode = "live"
 
     _require_reason(reason)
+    _require_green_inspections()
     return _command("live", scope, change, user=user, key=key, reason=reason)
+
+
+def record_inspection(kind: str, checks: Sequence[Check], *, actor: str) -> Inspection:
+    """Store what a preflight or the canaries saw."""
+    return Inspection.objects.create(
+        kind=kind,
+        at=utc_now(),
+        is_green=is_green(checks),
+        checks=[msgspec.to_builtins(check) for check in checks],
+        actor=actor,
+    )
+
+
+def _require_green_inspections() -> None:
+    """A desk of real venues goes live with a fresh green preflight and no red canary."""
+    if settings.IS_SIM:
+        return
+    latest = Inspection.objects.filter(kind="preflight").first()
+    if latest is None or utc_now() - latest.at > PREFLIGHT_LASTS:
+        raise DomainError(
+            "Going live needs a preflight of the last 15 minutes: run manage.py preflight.",
+            code="preflight_missing",
+            status=409,
+        )
+    canary = Inspection.objects.filter(kind="canary").first()
+    for inspection in (latest, canary):
+        if inspection is not None and not inspection.is_green:
+            checks = msgspec.convert(inspection.checks, list[Check])
+            raise DomainError(
+                f"{inspection.get_kind_display()}: red. {reds(checks)}",
+                code=f"{inspection.kind}_red",
+                status=409,
+            )
 
 
 def kill(scope: str, *, user: str, key: str, reason: str = "") -> Accepted:

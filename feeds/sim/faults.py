@@ -29,6 +29,7 @@ Kraken knobs
     kraken.rate_limited_p        prob   an order or REST call is refused, Rate limit exceeded
     kraken.invalid_nonce_p       prob   a REST call is refused, Invalid nonce
     kraken.key_revoked           flag   REST says EAPI:Invalid key, orders ESession:Invalid session
+    kraken.key_may_withdraw      flag   the key has the withdraw permission it should not have
     kraken.visibility_lag_s      number closed orders and trades appear in REST this much later
     kraken.system_status         word   online | maintenance | cancel_only | post_only
     kraken.pair_status           map    {symbol: status}; pairs not named are online
@@ -68,6 +69,7 @@ KRAKEN_KNOBS: dict[str, FaultValue] = {
     "kraken.rate_limited_p": 0.0,
     "kraken.invalid_nonce_p": 0.0,
     "kraken.key_revoked": False,
+    "kraken.key_may_withdraw": False,
     "kraken.visibility_lag_s": 0.0,
     "kraken.system_status": "online",
     "kraken.pair_status": {},

@@ -59,6 +59,7 @@ class KrakenRest:
             "AddOrder": (self._add_order, 0),
             "CancelOrder": (self._cancel_order, 0),
             "CancelAllOrdersAfter": (self._cancel_all_after, 1),
+            "WithdrawMethods": (self._withdraw_methods, 1),
         }
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -189,6 +190,12 @@ class KrakenRest:
             result["fees"] = {key: taker for key, _ in named}
             result["fees_maker"] = {key: maker for key, _ in named}
         return result
+
+    def _withdraw_methods(self, account: str, params: Params) -> object:
+        """Refused: the desk's keys trade and do not withdraw, as they should."""
+        if not self._around.faults.is_on("kraken.key_may_withdraw"):
+            raise OrderRefused("EGeneral:Permission denied")
+        return []
 
     def _open_orders(self, account: str, params: Params) -> object:
         chosen = self._chosen(account, params, self._accounts.open_orders(account))
