@@ -125,6 +125,7 @@ class EngineHost:
             hedge_market=self._hedge_market,
             raise_stop=self._link.raise_stop,
             intent_committed=self._measure.intent_committed,
+            first_sent=self._measure.first_sent,
             trade_booked=self._measure.booked,
         )
         self._executor = Executor(self._desk)
@@ -278,6 +279,7 @@ class EngineHost:
         notes = (effect for effect in effects if isinstance(effect, NoteWindow))
         window = next((n for n in notes if n.window.window_id == intent.window_id), None)
         self._tasks.start(self._executor.execute(intent, window), "execute")
+        self._tasks.start(self._pictures.bound_quote(intent), "bound-quote")
 
     def _note(self, note: NoteWindow) -> None:
         self._notes.append(note)
