@@ -25,6 +25,7 @@ DEFAULT_PORTS: dict[str, int] = {
     "kraken": 18080,
     "solana_a": 18899,
     "solana_b": 18900,
+    "jupiter": 18910,
     "metrics_engine": 19101,
     "metrics_relay": 19102,
     "metrics_worker": 19103,

@@ -142,6 +142,7 @@ def _venue_programs(plan: Plan) -> list[Program]:
             f"--kraken-port={ports['kraken']}",
             f"--solana-port-a={ports['solana_a']}",
             f"--solana-port-b={ports['solana_b']}",
+            f"--jupiter-port={ports['jupiter']}",
         )
     ]
 

@@ -1,6 +1,6 @@
 """Serves one world on loopback sockets in real time until it is told to stop.
 
-The process behind `manage.py run_simulator`: one event loop for both venues, the truth in
+The process behind `manage.py run_simulator`: one event loop for all venues, the truth in
 one file that survives SIGKILL. Not here: options and printing (the command).
 """
 
@@ -31,6 +31,7 @@ class Ports(msgspec.Struct, frozen=True):
     kraken: int
     solana_a: int
     solana_b: int
+    jupiter: int
 
 
 async def run(
@@ -50,8 +51,8 @@ async def run(
     world = World(scenario, seed, TruthStore(home / TRUTH_FILE), clock)
     hosts: list[Host] = []
     try:
-        venues: list[HttpServer] = [world.kraken, *world.nodes]
-        asked = (ports.kraken, ports.solana_a, ports.solana_b)
+        venues: list[HttpServer] = [world.kraken, *world.nodes, world.jupiter]
+        asked = (ports.kraken, ports.solana_a, ports.solana_b, ports.jupiter)
         for venue, port in zip(venues, asked, strict=True):
             try:
                 hosts.append(await serve(routes(world, venue), LOOPBACK, port))

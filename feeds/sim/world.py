@@ -1,4 +1,4 @@
-"""The one simulated world: two venues, their participants, one seed, one event clock.
+"""The one simulated world: the venues, their participants, one seed, one event clock.
 
 Builds the Kraken exchange and the Solana chain over one truth store and plans everything
 that happens by itself: reference prices, quotes, slots, noise, competitors, liquidity.
@@ -17,6 +17,7 @@ from arbsite.clock import Clock, seeded_random
 from feeds.sim import seeding
 from feeds.sim.competitors import Competitor, NoiseFlow, Providers, opening_positions
 from feeds.sim.faults import FaultBoard
+from feeds.sim.jupiter.server import API_LATENCY, JupiterServer
 from feeds.sim.kraken.exchange import KrakenExchange
 from feeds.sim.kraken.latency import Latency
 from feeds.sim.kraken.records import AccountSpec, ExchangeEvent, PairSpec, Printed, Side, opposite
@@ -56,10 +57,11 @@ class Saved(msgspec.Struct):
 
 
 class Latencies(msgspec.Struct, frozen=True):
-    """Delays of both venues' wires; tests take them out."""
+    """Delays of the venues' wires; tests take them out."""
 
     kraken: Latency = Latency()
     solana: Latency = RPC_LATENCY
+    jupiter: Latency = API_LATENCY
 
 
 class World:
@@ -105,6 +107,9 @@ class World:
         self.nodes = tuple(
             SolanaServer(view, self.faults, self._stream(view.label), latencies.solana)
             for view in self.views
+        )
+        self.jupiter = JupiterServer(
+            self.chain, self.faults, clock, self._stream("jupiter wire"), latencies.jupiter
         )
 
     # ------------------------------------------------------------- building

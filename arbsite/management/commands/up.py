@@ -216,7 +216,8 @@ class Command(BaseCommand):
             supervisor.start_stage("venues")
             wait_until(
                 lambda: all(
-                    port_answers(ports[name]) for name in ("kraken", "solana_a", "solana_b")
+                    port_answers(ports[name])
+                    for name in ("kraken", "solana_a", "solana_b", "jupiter")
                 ),
                 failure=lambda: (
                     f"the simulator does not answer; see {plan.home.logs / 'simulator.log'}"

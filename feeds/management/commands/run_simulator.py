@@ -1,6 +1,6 @@
-"""manage.py run_simulator: both simulated venues in one process, in real time.
+"""manage.py run_simulator: the simulated venues in one process, in real time.
 
-Speaks Kraken's and Solana's own protocols on loopback; the truth lies in
+Speaks Kraken's, Solana's and Jupiter's own protocols on loopback; the truth lies in
 HOME/truth.sqlite3 and survives a kill. Prints one JSON line with the ports when it
 serves. Called by the `up` supervisor and by hand.
 """
@@ -23,10 +23,10 @@ from feeds.sim.service import Ports
 
 
 class Command(BaseCommand):
-    """Serve the simulated Kraken and Solana until SIGTERM or Ctrl-C."""
+    """Serve the simulated Kraken, Solana and Jupiter until SIGTERM or Ctrl-C."""
 
     help = (
-        "Serve the simulated Kraken exchange and two Solana nodes on 127.0.0.1. "
+        "Serve the simulated Kraken exchange, two Solana nodes and Jupiter on 127.0.0.1. "
         "Fault knobs: POST /sim/faults on any port; truth: GET /sim/truth/summary. "
         "Example: manage.py run_simulator --scenario busy --seed 7 --kraken-port 0"
     )
@@ -51,6 +51,7 @@ class Command(BaseCommand):
             ("--kraken-port", "kraken"),
             ("--solana-port-a", "solana_a"),
             ("--solana-port-b", "solana_b"),
+            ("--jupiter-port", "jupiter"),
         ):
             parser.add_argument(
                 option, type=int, default=settings.PORTS[key],
@@ -59,7 +60,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal; exit 1 with one sentence when a port or the home is unfit."""
-        ports = Ports(options["kraken_port"], options["solana_port_a"], options["solana_port_b"])
+        ports = Ports(
+            options["kraken_port"],
+            options["solana_port_a"],
+            options["solana_port_b"],
+            options["jupiter_port"],
+        )
         try:
             options["home"].mkdir(parents=True, exist_ok=True)
             asyncio.run(self._serve(options, ports))
@@ -86,6 +92,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f'{{"kraken": "http://{host}:{ports.kraken}", '
             f'"sim-a": "http://{host}:{ports.solana_a}", '
-            f'"sim-b": "http://{host}:{ports.solana_b}"}}'
+            f'"sim-b": "http://{host}:{ports.solana_b}", '
+            f'"jupiter": "http://{host}:{ports.jupiter}"}}'
         )
         self.stdout.flush()

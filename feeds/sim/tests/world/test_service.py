@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from feeds.sim import seeding
+
 REPOSITORY = Path(__file__).resolve().parents[4]
 
 
@@ -25,7 +27,7 @@ class Served:
             [
                 sys.executable, "manage.py", "run_simulator", "--scenario", "busy", "--seed", "7",
                 "--home", str(home), "--kraken-port", str(kraken_port), "--solana-port-a", "0",
-                "--solana-port-b", "0",
+                "--solana-port-b", "0", "--jupiter-port", "0",
             ],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
@@ -78,6 +80,9 @@ def test_a_killed_simulator_comes_back_as_after_an_outage(tmp_path):
     assert after["solana"]["balances"] == before["solana"]["balances"]
     assert after["solana"]["slot"] > before["solana"]["slot"]
     assert second.rpc("getBlockHeight", {"commitment": "processed"}) > height
+    pair = f"inputMint={seeding.WSOL_MINT}&outputMint={seeding.USDC_MINT}"
+    routed = second.get(f"/swap/v1/quote?{pair}&amount=1000000000", "jupiter")
+    assert routed["routePlan"][0]["swapInfo"]["label"] == "Whirlpool"
     assert second.get("/sim/truth/ledger?account=" + before["solana"]["account"]) == ledger
     assert second.get("/sim/faults")["solana.stall"] is False
     assert second.get("/0/public/SystemStatus", "kraken")["result"]["status"] == "online"
