@@ -1,0 +1,68 @@
+"""What the benchmarks here share: timing a call, printing a table, a peer's own venv.
+
+Imported by the benches; not a command.
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import tempfile
+import timeit
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+REPEATS = 9
+
+
+def microseconds(call: Callable[[], object], loops: int = 2_000) -> float:
+    """Least disturbed of the repeats: the mean time of a call there, in µs, the collector off."""
+    gc.collect()
+    return min(timeit.repeat(call, number=loops, repeat=REPEATS)) / loops * 1e6
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of the ordered figures lie (nearest rank)."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under their heads, the first column to the left, figures to the right."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(heads), *texts]) for i in range(len(heads))]
+    print(f"\n{title}")
+    for row in [list(heads), ["-" * width for width in widths], *texts]:
+        cells = [
+            row[0].ljust(widths[0]),
+            *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.2f}" if cell < 100 else f"{cell:.0f}"
+    return str(cell)
+
+
+def peer_python(requirements: Path, folder: Path | None) -> Path | None:
+    """The interpreter of a venv of the pinned peers, made below `folder` (else a temporary one).
+
+    None, after one line that says so, where they cannot be installed.
+    """
+    home = (folder or Path(tempfile.mkdtemp(prefix="spreadline-bench-"))) / requirements.stem
+    python = home / "bin" / "python"
+    if python.exists():
+        return python
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)],
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{requirements.name}: not installed ({error}); its rows are left out")
+        return None
+    return python
