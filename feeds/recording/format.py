@@ -36,6 +36,7 @@ _BLOCK_HEAD = struct.Struct("<IIQQ")
 _RECORD = struct.Struct("<BBQI")
 _MAX_CHUNK: Final = 256 * 1024 * 1024
 _LEVEL: Final = 3
+_ZEROS: Final = 16
 
 
 class Record(NamedTuple):
@@ -98,6 +99,22 @@ def read_chunk(view: memoryview, at: int) -> tuple[bytes, memoryview, int] | Non
     if zlib.crc32(payload, zlib.crc32(tag + length.to_bytes(4, "little"))) != crc:
         return None
     return tag, payload, start + length
+
+
+def is_torn(view: memoryview, at: int) -> bool:
+    """Whether the bytes from an offset on are a write that was cut short.
+
+    True for a chunk that would reach beyond the end, and where nothing but the zeros a
+    power cut leaves follows from within the chunk. False for a whole chunk whose CRC is
+    wrong: that is damage, not a crash.
+    """
+    rest = view[at:]
+    if len(rest) < _CHUNK.size or not any(rest):
+        return True
+    tag, length, _ = _CHUNK.unpack_from(rest, 0)
+    end = _CHUNK.size + length
+    is_cut = end > len(rest) or not any(rest[max(end - _ZEROS, 0) :])
+    return tag in (HEADER, BLOCK, FOOTER) and is_cut
 
 
 class BlockPacker:

@@ -57,12 +57,16 @@ class RecordedPool(msgspec.Struct, frozen=True):
 
 
 class MarketDescription(msgspec.Struct, frozen=True):
-    """What a market recording holds: `sources[0]` is Kraken, then one per Solana endpoint."""
+    """What a market recording holds: `sources[0]` is Kraken, then one per Solana endpoint.
+
+    `programs` are the ids that differ from mainnet's.
+    """
 
     sources: tuple[str, ...]
     symbols: tuple[RecordedSymbol, ...]
     pools: tuple[RecordedPool, ...]
     depth: int = 10
+    programs: dict[str, str] = {}
 
 
 class Subscribed(msgspec.Struct, frozen=True):
@@ -73,7 +77,10 @@ class Subscribed(msgspec.Struct, frozen=True):
 
 
 def describe(
-    specs: Iterable[MarketSpec], symbols: Iterable[str], endpoints: Iterable[str]
+    specs: Iterable[MarketSpec],
+    symbols: Iterable[str],
+    endpoints: Iterable[str],
+    programs: Mapping[str, str] | None = None,
 ) -> MarketDescription:
     """Describe a recording of these markets and books."""
     specs = list(specs)
@@ -91,6 +98,7 @@ def describe(
         sources=("kraken", *endpoints),
         symbols=tuple(known.get(symbol, RecordedSymbol(symbol)) for symbol in symbols),
         pools=tuple(RecordedPool(spec.pool, spec.pool_kind, spec.asset) for spec in specs),
+        programs=dict(programs or {}),
     )
 
 

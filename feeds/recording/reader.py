@@ -1,8 +1,8 @@
 """Reads recordings and journals: one file, or all files of one run in order.
 
 A torn tail ends the reading of a file and is said, not raised: a file may be read while it
-is being written. A broken chunk before a file's end, a wrong checksum or a newer format
-raise FeedCorrupt. Called by the verify and replay commands and by tests.
+is being written. Damage, a wrong checksum or a newer format raise FeedCorrupt. Called by
+the verify and replay commands and by tests.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from feeds.recording.format import (
     SegmentFooter,
     SegmentHeader,
     block_head,
+    is_torn,
     read_chunk,
     unpack_block,
 )
@@ -55,6 +56,8 @@ class Segment:
                 self.footer = msgspec.json.decode(payload, type=SegmentFooter)
                 self._footer_at = at
             at = after
+        if not is_torn(self._view, at):
+            raise FeedCorrupt(f"{path.name} is damaged at byte {at}")
         if header is None:
             raise FeedCorrupt(f"{path.name} ends before its header")
         self.header = header
@@ -106,6 +109,8 @@ class Recording:
         for number, segment in enumerate(self.segments, start=self.first_sequence):
             if segment.header.sequence != number:
                 raise FeedCorrupt(f"file {number} of run {self.header.run} is missing")
+            if not segment.is_whole and segment is not self.segments[-1]:
+                raise FeedCorrupt(f"{segment.path.name} has no end, though a later file follows")
             segment.verify()
 
     def records(self) -> Iterator[Record]:

@@ -26,6 +26,7 @@ from feeds.recording.format import (
     SegmentHeader,
     block_head,
     chunk,
+    is_torn,
     read_chunk,
 )
 
@@ -126,7 +127,7 @@ def repair(path: Path) -> int | None:
     """Cut the torn tail of a file its writer left without a footer, and write the footer.
 
     Returns the bytes cut; None when there was nothing to repair (whole, still being
-    written, or not a segment at all). A file without even a header is removed.
+    written, damaged elsewhere, or not a segment at all). A file without even a header is removed.
     """
     if is_being_written(path):
         return None
@@ -146,6 +147,9 @@ def repair(path: Path) -> int | None:
             last_ns = max(last_ns, head.last_ns)
         has_header = has_header or tag == HEADER
         at = after
+    if not is_torn(view, at):
+        # Damage in the middle: cutting it off would take whole blocks along.
+        return None
     if not has_header:
         path.unlink()
         return len(data)

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from arbsite.errors import SetupError
+from arbsite.errors import FeedCorrupt, SetupError
 from feeds import golden
+from feeds.recording.checks import verify_recorded_books
+from feeds.recording.reader import is_recording, open_runs
 
 
 def _whole_number(text: str, minimum: int) -> int:
@@ -36,25 +38,29 @@ class Command(BaseCommand):
         "a line (.ndjson or .ndjson.gz), and verify the checksum of every snapshot and update. "
         "The last line of output is JSON: frames = verified + mismatched. After a mismatch "
         "every frame of that symbol up to its next snapshot counts as mismatched. Other frames "
-        "(heartbeat, status, acknowledgements) are ignored. Exit code 0 when all matched, 1 "
-        "when one did not, 2 when the file cannot be read."
+        "(heartbeat, status, acknowledgements) are ignored. A recording of ours (a .rec file or "
+        "a folder of them) knows its own precisions: every run is verified file by file, and "
+        "frames between a gap and the next snapshot count as unanchored. Exit code 0 when all "
+        "matched, 1 when one did not, 2 when the file cannot be read."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the file and the shape of its books."""
-        parser.add_argument("file", type=Path, help="recording of book frames, plain or .gz")
+        parser.add_argument(
+            "file", type=Path, help="book frames (plain or .gz), or a recording (.rec or folder)"
+        )
         parser.add_argument(
             "--price-precision",
             type=_precision,
-            required=True,
-            help="decimals of a price, e.g. 1 for BTC/USD (instrument channel: price_precision)",
+            help="decimals of a price, e.g. 1 for BTC/USD (instrument channel: price_precision); "
+            "not with a recording",
         )
         parser.add_argument(
             "--qty-precision",
             type=_precision,
-            required=True,
-            help="decimals of a quantity, usually 8 (instrument channel: qty_precision)",
+            help="decimals of a quantity, usually 8 (instrument channel: qty_precision); not with "
+            "a recording",
         )
         parser.add_argument(
             "--depth",
@@ -66,6 +72,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
         log = golden.CheckLog(sys.stderr)
+        if is_recording(options["file"]):
+            self._verify_recording(options["file"], log)
+            return
+        if options["price_precision"] is None or options["qty_precision"] is None:
+            raise CommandError(
+                "Plain frames need --price-precision and --qty-precision.", returncode=2
+            )
         try:
             report = golden.verify_book(
                 options["file"],
@@ -85,4 +98,18 @@ class Command(BaseCommand):
         counts = {name: getattr(report, name) for name in ("frames", "verified", "mismatched")}
         self.stdout.write(msgspec.json.encode(counts).decode())
         if report.mismatched:
+            sys.exit(1)
+
+    def _verify_recording(self, path: Path, log: golden.CheckLog) -> None:
+        try:
+            reports = [
+                verify_recorded_books(run, note=log.note, progress=log.progress)
+                for run in open_runs(path, "market")
+            ]
+        except (SetupError, FeedCorrupt) as error:
+            raise CommandError(str(error), returncode=2) from error
+        log.finish()
+        for report in reports:
+            self.stdout.write(msgspec.json.encode(report).decode())
+        if any(report.mismatched for report in reports):
             sys.exit(1)

@@ -112,11 +112,14 @@ def test_a_file_torn_in_its_header_is_removed_and_a_stranger_is_left_alone(tmp_p
 
 def test_a_changed_byte_is_found(tmp_path: Path) -> None:
     (path,) = segments_in(written(tmp_path, 4000, block_bytes=1024))
-    whole = bytearray(path.read_bytes())
-    whole[len(whole) // 2] ^= 1
-    path.write_bytes(whole)
-    segment = Segment(path)
-    assert segment.torn_bytes > 0 or segment.footer is None
+    whole = path.read_bytes()
+    for at in (len(whole) // 2, 40, len(whole) - 20):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert repair(path) is None
+        with pytest.raises(FeedCorrupt, match="damaged at byte"):
+            Segment(path)
+    path.write_bytes(whole[:-300] + bytes(300))
+    assert Segment(path).torn_bytes >= 300
 
 
 def test_files_rotate_each_begins_with_its_anchors_and_old_ones_go(tmp_path: Path) -> None:
