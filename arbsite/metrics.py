@@ -34,7 +34,7 @@ INTENT_COMMIT_MS = Histogram(
 )
 DETECT_TO_WIRE_MS = Histogram(
     "spreadline_detect_to_wire_ms",
-    "From the detecting frame to a leg handed to its socket, intent durable, ms.",
+    "From the detecting frame to a leg that waits for no other at its venue's adapter, ms.",
     ["leg"],
     buckets=_COMMIT_MS,
 )

@@ -41,6 +41,10 @@ class Measure:
         """A durable intent, from asking to the answer."""
         metrics.INTENT_COMMIT_MS.observe(took_ns / 1e6)
 
+    def first_sent(self, leg: str, after_ns: int) -> None:
+        """A leg that waits for no other was handed to its venue, intent durable."""
+        metrics.DETECT_TO_WIRE_MS.labels(leg).observe(after_ns / 1e6)
+
     def settled(self, closed: TradeClosed) -> None:
         """Both legs' outcomes are known and nothing is naked."""
         metrics.TRADES.labels(closed.asset, closed.outcome).inc()
@@ -57,10 +61,6 @@ class Measure:
             if attempt.leg == "hedge":
                 result = "filled" if attempt.filled_base else "empty"
                 metrics.HEDGES.labels(intent.asset, result).inc()
-        if trade.wired_ns is not None:
-            metrics.DETECT_TO_WIRE_MS.labels("both").observe(
-                (trade.wired_ns - intent.detect_ns) / 1e6
-            )
         if trade.both_filled_ns is not None:
             metrics.DETECT_TO_FILLS_MS.labels(intent.asset).observe(
                 (trade.both_filled_ns - intent.detect_ns) / 1e6

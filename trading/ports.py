@@ -54,14 +54,15 @@ class OrdersPerMinute(msgspec.Struct, frozen=True):
     total: int = 600
 
 
-def _nobody_counts(_what: object) -> None:
-    """The default of the two hooks: a process without metrics."""
+def _nobody_counts(*_what: object) -> None:
+    """The default of the hooks: a process without metrics."""
 
 
 class Desk(msgspec.Struct):
     """Everything one engine process lends to its trades.
 
-    `intent_committed` hears how long a durable intent took (ns), `trade_booked` each trade
+    `intent_committed` hears how long a durable intent took (ns), `first_sent` which leg was
+    handed to its venue how long after the detecting frame (ns), `trade_booked` each trade
     that was closed from the venues' records: for metrics only.
     """
 
@@ -78,4 +79,5 @@ class Desk(msgspec.Struct):
     limits: ResidualLimits = ResidualLimits()
     orders_per_minute: OrdersPerMinute = OrdersPerMinute()
     intent_committed: Callable[[int], None] = _nobody_counts
+    first_sent: Callable[[str, int], None] = _nobody_counts
     trade_booked: Callable[[TradeRecord], None] = _nobody_counts
