@@ -18,7 +18,7 @@ from feeds.market import refusals
 from feeds.market.adaptive import AdaptiveFeeRun, start_run
 from feeds.market.pools import QuoteRefused, Swap, TickArray, Whirlpool
 from feeds.market.refusals import SwapRefused
-from feeds.market.steps import U64_MAX, step_exact_in, step_exact_out
+from feeds.market.steps import U64_MAX, full_step, step_exact_in, step_exact_out
 from feeds.market.ticks import (
     MAX_SQRT_PRICE,
     MAX_TICK,
@@ -192,14 +192,13 @@ class _Walk:
         """Walk until the amount is used up or the price is at `limit`."""
         a_to_b = self._a_to_b
         targets = walk_targets(self._pool, arrays, a_to_b)
+        if run is None:
+            self._go_at_one_fee(targets, limit)
         while self.remaining and self.price != limit:
+            assert run is not None
             next_tick, net = next(targets)
             next_price = sqrt_price_from_tick(next_tick)
             target = max(next_price, limit) if a_to_b else min(next_price, limit)
-            if run is None:
-                self._step(self._pool.fee_rate, target)
-                self._arrive(next_tick, next_price, net)
-                continue
             while self.remaining:
                 rate = run.fee_rate()
                 self._step(rate, run.bounded_target(target, self.liquidity))
@@ -209,6 +208,39 @@ class _Walk:
                     break
         if self.tick == _UNKNOWN_TICK:
             self.tick = tick_from_sqrt_price(self.price)
+
+    def _go_at_one_fee(self, targets: Iterator[tuple[int, int | None]], limit: int) -> None:
+        """Walk to the end at the pool's own fee: whole steps in place, the last by `_step`."""
+        a_to_b, exact_in = self._a_to_b, self._exact_in
+        rate, share = self._pool.fee_rate, self._pool.protocol_fee_rate
+        remaining, other, price, liquidity = self.remaining, self.other, self.price, self.liquidity
+        while remaining and price != limit:
+            next_tick, net = next(targets)
+            next_price = sqrt_price_from_tick(next_tick)
+            used, out, fee = full_step(liquidity, price, next_price, rate, a_to_b)
+            taken, given = (used + fee, out) if exact_in else (out, used + fee)
+            beyond = next_price < limit if a_to_b else next_price > limit
+            after = liquidity + (net or 0)
+            # All that is refused is left to `_step` and `_arrive`, which know what to say.
+            if beyond or taken > remaining or other + given > U64_MAX or not 0 <= after < 1 << 128:
+                self.remaining, self.other, self.price = remaining, other, price
+                self.liquidity = liquidity
+                self._step(rate, max(next_price, limit) if a_to_b else min(next_price, limit))
+                self._arrive(next_tick, next_price, net)
+                remaining, other, price = self.remaining, self.other, self.price
+                liquidity = self.liquidity
+                continue
+            remaining -= taken
+            other += given
+            protocol_fee = fee * share // _PROTOCOL_FEE_DENOMINATOR
+            self.fee += fee
+            self.protocol_fee += protocol_fee
+            if liquidity:
+                self.growth += ((fee - protocol_fee) << 64) // liquidity
+            self.crossings += net is not None
+            self.tick = next_tick - 1 if a_to_b else next_tick
+            price, liquidity = next_price, after
+        self.remaining, self.other, self.price, self.liquidity = remaining, other, price, liquidity
 
     def _step(self, fee_rate: int, target: int) -> None:
         price, liquidity = self.price, self.liquidity
