@@ -64,7 +64,7 @@ class GateState(msgspec.Struct, frozen=True):
     slot_lag: int | None
     mark_fault: str
     mark_age_ms: float | None
-    is_fee_known: bool
+    fees_age_ms: float | None
     balances_age_ms: float | None
     cooldown_left_ms: float
     busy_reason: str
@@ -80,6 +80,7 @@ class GateLimits(msgspec.Struct, frozen=True):
     max_frame_age_ms: int
     max_slot_lag: int
     max_balances_age_ms: int
+    max_fees_age_ms: int
     max_gap_bps: float
     intents_per_window: int
     daily_notional_cap_usd: Decimal
@@ -179,8 +180,9 @@ def _marks(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
     return _at_most(state.mark_age_ms, limits.max_frame_age_ms, "ms")
 
 
-def _fees(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
-    return None if state.is_fee_known else ("unknown", "known")
+def _fees(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    # The tier falls when volume leaves the 30 days: an old fee may be too low.
+    return _at_most(state.fees_age_ms, limits.max_fees_age_ms, "ms")
 
 
 def _balances(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:

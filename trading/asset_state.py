@@ -111,7 +111,9 @@ class AssetState:
             bounds = self._bounds = (curve, terms, *edge_bounds(curve, self.unit, terms))
         return book.bids[0][0] > bounds[2] or book.asks[0][0] < bounds[3]
 
-    def limits(self, *, max_balances_age_ms: int, max_gap_bps: float) -> GateLimits:
+    def limits(
+        self, *, max_balances_age_ms: int, max_fees_age_ms: int, max_gap_bps: float
+    ) -> GateLimits:
         """The settings in force, as the gates want them."""
         settings = self.settings
         assert settings is not None
@@ -119,6 +121,7 @@ class AssetState:
             max_frame_age_ms=settings.max_frame_age_ms,
             max_slot_lag=settings.max_slot_lag,
             max_balances_age_ms=max_balances_age_ms,
+            max_fees_age_ms=max_fees_age_ms,
             max_gap_bps=max_gap_bps,
             intents_per_window=settings.intents_per_window,
             daily_notional_cap_usd=settings.daily_notional_cap_usd,

@@ -24,6 +24,7 @@ from trading.intent import (
     DecisionAges,
     Effect,
     Execute,
+    FeesKnown,
     Intent,
     NoteWindow,
     WindowRow,
@@ -266,7 +267,7 @@ class Decider:
             slot_lag=feeds.slot.lag_slots if feeds.slot is not None else None,
             mark_fault="",
             mark_age_ms=self._mark_age_ms(asset, now_ns),
-            is_fee_known=state.fees is not None and spec.cex_symbol in state.fees.taker,
+            fees_age_ms=_age_ms(now_ns, _fees_at_ns(state.fees, spec.cex_symbol)),
             balances_age_ms=_age_ms(now_ns, holdings.at_ns if holdings is not None else None),
             cooldown_left_ms=max(0, asset.cooldown_until_ns - now_ns) / _MS,
             busy_reason=asset.trades.busy_reason(
@@ -386,6 +387,10 @@ def _priced(sized: Sized | None) -> Priced | None:
         net_bps=sized.net_bps,
         limited_by=sized.limited_by,
     )
+
+
+def _fees_at_ns(fees: FeesKnown | None, symbol: str) -> int | None:
+    return fees.at_ns if fees is not None and symbol in fees.taker else None
 
 
 def _age_ms(now_ns: int, at_ns: int | None) -> float | None:

@@ -26,11 +26,13 @@ from trading.staleness import StalenessModel
 class EngineModel(msgspec.Struct, frozen=True):
     """Figures of the whole engine that no operator edits per asset.
 
-    `max_balances_age_ms`: balances older than this are not spent. `max_gap_bps`: a wider
-    gap is an anomaly. `rebalance_bps`: what moving inventory back costs.
+    `max_balances_age_ms`: balances older than this are not spent. `max_fees_age_ms`: taker
+    fees older than this are not believed. `max_gap_bps`: a wider gap is an anomaly.
+    `rebalance_bps`: what moving inventory back costs.
     """
 
     max_balances_age_ms: int = 60_000
+    max_fees_age_ms: int = 900_000
     max_gap_bps: float = 500.0
     rebalance_bps: Decimal = Decimal(2)
     order: OrderModel = OrderModel()
@@ -66,5 +68,6 @@ class EngineState:
         """The limits in force for an asset, as the gates want them."""
         return asset.limits(
             max_balances_age_ms=self.model.max_balances_age_ms,
+            max_fees_age_ms=self.model.max_fees_age_ms,
             max_gap_bps=self.model.max_gap_bps,
         )
