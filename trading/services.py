@@ -187,9 +187,17 @@ def is_looser(name: str, before: Any, after: Any) -> bool:
 
 @transaction.atomic
 def change_config(
-    asset: str, changes: Mapping[str, Any], *, version: int, user: User, reason: str
+    asset: str,
+    changes: Mapping[str, Any],
+    *,
+    version: int,
+    user: User,
+    reason: str,
+    must_wait: bool = False,
 ) -> AssetConfig:
     """Make a new version: in force if every change is tighter, otherwise proposed.
+
+    `must_wait` proposes it in any case: what a machine suggests, a person approves.
 
     Raises DomainError: 404 unknown asset, 409 when `version` is no longer in force, 400 for
     a value outside its range, for no change at all, or without a reason.
@@ -208,7 +216,7 @@ def change_config(
     made = changes_between(current, row)
     if not made:
         raise DomainError("This changes nothing.", code="unchanged")
-    if any(change.is_looser for change in made):
+    if must_wait or any(change.is_looser for change in made):
         row.status = AssetConfig.Status.PROPOSED
         _check(row)
         row.save(force_insert=True)

@@ -1,0 +1,205 @@
+"""The product's promises (domain §8) held against what our own tables and metrics say.
+
+One row per promise: target, seen, n, a 95 % interval, holds or fails; with too little data
+it says so. Reads only. Called by `manage.py service_levels`. Not here: how a promise is
+measured in the browser (console tests) or under faults (the proof).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from math import sqrt
+from typing import Literal
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import msgspec
+
+from reports import prediction
+from trading.backtest.intervals import Z95, Share, percentile, share
+from trading.models import Trade, Window
+
+Verdict = Literal["holds", "fails", "no data"]
+# The population of the latency promises is the trades with both legs filled.
+_SAMPLE = re.compile(r"^(\w+)_bucket\{(.*)\} (\S+)$")
+_BOUND = re.compile(r'le="([^"]+)"')
+LEAST_N = 20
+
+
+class Level(msgspec.Struct, frozen=True):
+    """One promise: its target, what was seen of how many, and the interval around it."""
+
+    name: str
+    target: str
+    seen: str
+    n: int
+    interval: str
+    verdict: Verdict
+
+
+def levels(*, since_ns: int = 0, metrics: str = "") -> list[Level]:
+    """Every promise that tables and the engine's metrics (their text) can answer."""
+    trades = list(prediction.closed_trades(since_ns=since_ns))
+    return [
+        *_latencies(trades),
+        *_from_metrics(metrics),
+        *_shares(trades, since_ns),
+        *_errors(since_ns),
+    ]
+
+
+# ---- latencies ----------------------------------------------------------------------
+
+
+def _latencies(trades: Sequence[Trade]) -> list[Level]:
+    spans = [
+        (trade.both_filled_ns - trade.detect_ns) / 1e6
+        for trade in trades
+        if trade.outcome == "both" and trade.both_filled_ns is not None
+    ]
+    naked = [
+        (trade.naked_until_ns - trade.naked_from_ns) / 1e9
+        for trade in trades
+        if trade.naked_from_ns is not None and trade.naked_until_ns is not None
+    ]
+    return [
+        _quantile("detect → both fills p50", spans, 0.5, 700, "ms"),
+        _quantile("detect → both fills p95", spans, 0.95, 1_500, "ms"),
+        _quantile("naked time p99", naked, 0.99, 30, "s"),
+    ]
+
+
+def _quantile(name: str, values: Sequence[float], level: float, limit: float, unit: str) -> Level:
+    """A quantile with the distribution-free interval of its order statistics."""
+    n = len(values)
+    seen = percentile(values, level)
+    if seen is None:
+        return Level(name, f"≤ {limit:g} {unit}", "–", 0, "–", "no data")
+    half = Z95 * sqrt(level * (1 - level) / n)
+    low = percentile(values, max(0.0, level - half))
+    high = percentile(values, min(1.0, level + half))
+    return Level(
+        name,
+        f"≤ {limit:g} {unit}",
+        f"{seen:.3g} {unit}" if seen < 100 else f"{seen:.0f} {unit}",
+        n,
+        f"{low:.4g} – {high:.4g}",
+        _judged(seen <= limit, n),
+    )
+
+
+def _judged(is_kept: bool, n: int) -> Verdict:
+    if n < LEAST_N:
+        return "no data"
+    return "holds" if is_kept else "fails"
+
+
+# ---- histograms of the running engine ------------------------------------------------
+
+
+def read_metrics(port: int) -> str:
+    """The engine's own series as text, empty when it does not answer."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
+            return str(answer.read().decode())
+    except (URLError, TimeoutError, ConnectionError):
+        return ""
+
+
+def _from_metrics(text: str) -> list[Level]:
+    rows = (
+        ("tick → signal p50", "spreadline_tick_to_signal_us", 0.5, 200_000, "µs"),
+        ("detect → wire p50", "spreadline_detect_to_wire_ms", 0.5, 2, "ms"),
+        ("detect → wire p99", "spreadline_detect_to_wire_ms", 0.99, 5, "ms"),
+        ("durable intent p50", "spreadline_intent_commit_ms", 0.5, 1, "ms"),
+        ("durable intent p99", "spreadline_intent_commit_ms", 0.99, 3, "ms"),
+    )
+    return [
+        _bucketed(name, buckets_of(text, series), level, limit, unit)
+        for name, series, level, limit, unit in rows
+    ]
+
+
+def buckets_of(text: str, series: str) -> list[tuple[float, float]]:
+    """(upper bound, cumulative count) of a histogram, its labels summed."""
+    counts: dict[float, float] = {}
+    for line in text.splitlines():
+        found = _SAMPLE.match(line)
+        bound = found and _BOUND.search(found[2])
+        if found and bound and found[1] == series:
+            upper = float(bound[1])
+            counts[upper] = counts.get(upper, 0.0) + float(found[3])
+    return sorted(counts.items())
+
+
+def _bucketed(
+    name: str, buckets: Sequence[tuple[float, float]], level: float, limit: float, unit: str
+) -> Level:
+    """A quantile of a histogram: known to lie inside one bucket, whose bounds are shown.
+
+    It holds when the bucket's upper bound is within the limit.
+    """
+    n = int(buckets[-1][1]) if buckets else 0
+    if not n:
+        return Level(name, f"≤ {limit:g} {unit}", "–", 0, "–", "no data")
+    place = next(i for i, (_, count) in enumerate(buckets) if count >= level * n)
+    upper = buckets[place][0]
+    lower = buckets[place - 1][0] if place else 0.0
+    return Level(
+        name,
+        f"≤ {limit:g} {unit}",
+        f"≤ {upper:g} {unit}",
+        n,
+        f"{lower:g} – {upper:g}",
+        _judged(upper <= limit, n),
+    )
+
+
+# ---- shares and errors --------------------------------------------------------------
+
+
+def _shares(trades: Sequence[Trade], since_ns: int) -> list[Level]:
+    won = {trade.window_id for trade in trades if trade.outcome == "both"}
+    closed = Window.objects.filter(
+        is_eligible=True, closed_at_ns__isnull=False, opened_at_ns__gte=since_ns
+    ).values_list("window_id", flat=True)
+    windows = [window in won for window in closed]
+    split = [trade.outcome in ("partial", "hedged") for trade in trades]
+    verified = [trade.is_verified for trade in trades]
+    both = [trade.outcome == "both" for trade in trades]
+    return [
+        _share("capture of eligible windows", windows, 0.60, is_floor=True),
+        _share("attempts with both legs filled", both, None, is_floor=True),
+        _share("partial or hedged", split, 0.10, is_floor=False),
+        _share("verified", verified, 0.99, is_floor=True),
+    ]
+
+
+def _share(name: str, hits: Iterable[bool], limit: float | None, *, is_floor: bool) -> Level:
+    listed = list(hits)
+    found: Share = share(sum(listed), len(listed))
+    sign = "≥" if is_floor else "≤"
+    target = "–" if limit is None else f"{sign} {limit:.0%}"
+    if found.value is None or found.low is None or found.high is None:
+        return Level(name, target, "–", 0, "–", "no data")
+    is_kept = limit is None or (found.value >= limit if is_floor else found.value <= limit)
+    interval = f"{found.low:.1%} – {found.high:.1%}"
+    return Level(name, target, f"{found.value:.1%}", found.n, interval, _judged(is_kept, found.n))
+
+
+def _errors(since_ns: int) -> list[Level]:
+    figures = prediction.pictures(since_ns=since_ns)[0].figures
+    rows: tuple[tuple[str, float | None, float], ...] = (
+        ("prediction error, median", figures.median, 0.25),
+        ("prediction error, |bias|", None if figures.bias is None else abs(figures.bias), 0.10),
+        ("prediction error, WAPE", figures.wape, 0.35),
+    )
+    return [
+        Level(name, f"≤ {limit:.0%}", "–", 0, "–", "no data")
+        if seen is None
+        else Level(
+            name, f"≤ {limit:.0%}", f"{seen:.1%}", figures.n, "–", _judged(seen <= limit, figures.n)
+        )
+        for name, seen, limit in rows
+    ]
