@@ -78,6 +78,29 @@ POOL_AGE_MS = Gauge("spreadline_pool_age_ms", "Age of the last pool state, ms.",
 SLOT_LAG = Gauge("spreadline_solana_slot_lag", "Slots the endpoint in use is behind the best one.")
 VENUE_RTT_MS = Gauge("spreadline_venue_rtt_ms", "Last application round trip, ms.", ["venue"])
 
+JUPITER_SAMPLES = Counter(
+    "spreadline_jupiter_samples_total", "Comparison quotes asked of Jupiter.", ["outcome"]
+)
+JUPITER_LATENCY_MS = Histogram(
+    "spreadline_jupiter_latency_ms",
+    "From asking Jupiter for a quote to having checked it, ms.",
+    buckets=_FILL_MS,
+)
+JUPITER_LATENCY_DELTA_MS = Gauge(
+    "spreadline_jupiter_latency_delta_ms",
+    "Latency of the last Jupiter quote less that of the direct pool's, ms.",
+    ["asset"],
+)
+JUPITER_PRICE_DELTA_BPS = Gauge(
+    "spreadline_jupiter_price_delta_bps",
+    "Output of the last Jupiter quote over the direct pool's, less one, bps.",
+    ["asset"],
+)
+JUPITER_FALLBACKS = Counter(
+    "spreadline_jupiter_fallbacks_total",
+    "Times a pool had no quote and Jupiter was asked, by outcome; a refusal is no trade.",
+    ["outcome"],
+)
 RECORDED_BYTES = Counter(
     "spreadline_recorded_bytes_total", "Compressed bytes written to recordings.", ["stream"]
 )
