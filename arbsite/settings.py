@@ -124,6 +124,28 @@ SOLANA_PROGRAMS: dict[str, str] = {
     )
 }
 
+# ---- Jupiter: comparison quotes, and a fallback where a pool cannot be quoted ----------
+JUPITER_URL = os.environ.get(
+    "JUPITER_URL", f"http://127.0.0.1:{PORTS['jupiter']}" if IS_SIM else "https://api.jup.ag"
+)
+JUPITER_API = os.environ.get("JUPITER_API", "v2")
+if JUPITER_API not in ("v1", "v2"):
+    raise ImproperlyConfigured(f"JUPITER_API is {JUPITER_API!r}; choose v1 or v2.")
+# A file with the API key; none means the keyless limit of the account's address.
+JUPITER_API_KEY_FILE = os.environ.get("JUPITER_API_KEY_FILE", "")
+JUPITER_RPS = float(os.environ.get("JUPITER_RPS", "0.5"))
+# Whether a route may be signed at all, through which exchanges (Jupiter's names), and
+# whether it must go through the market's own pool.
+JUPITER_FALLBACK = os.environ.get("JUPITER_FALLBACK", "") in ("1", "true", "yes")
+_JUPITER_DEXES = os.environ.get("JUPITER_DEXES", "Whirlpool,Raydium CP")
+JUPITER_DEXES = tuple(filter(None, (part.strip() for part in _JUPITER_DEXES.split(","))))
+JUPITER_PINNED = os.environ.get("JUPITER_PINNED", "1") in ("1", "true", "yes")
+# Seconds between two comparison quotes, over all markets in turn; 0 turns them off. Jupiter
+# knows mainnet only.
+JUPITER_SAMPLE_SECONDS = float(
+    os.environ.get("JUPITER_SAMPLE_SECONDS", "60" if SOLANA_CLUSTER == "mainnet" else "0")
+)
+
 # Where a landing tip may go; none means no tips are sent.
 SOLANA_TIP_ACCOUNTS = tuple(
     filter(None, (part.strip() for part in os.environ.get("SOLANA_TIP_ACCOUNTS", "").split(",")))
@@ -375,6 +397,16 @@ SPREADLINE_REQUIRE_OTP = SPREADLINE_PROFILE == "live"
 SPREADLINE_APPROVERS = 2 if SPREADLINE_PROFILE == "live" else 1
 # A person alone may resolve a parked trade up to this residual, in USD.
 SPREADLINE_RESOLVE_ALONE_USD = os.environ.get("SPREADLINE_RESOLVE_ALONE_USD", "1000")
+
+# The desk's bounds on residuals, over all assets, in USD (see trading.residual), and the
+# order-rate breaker: orders and swaps that may leave within any minute.
+SPREADLINE_MAX_PROVISIONAL_USD = os.environ.get("SPREADLINE_MAX_PROVISIONAL_USD", "5000")
+SPREADLINE_MAX_KEEP_USD = os.environ.get("SPREADLINE_MAX_KEEP_USD", "100")
+SPREADLINE_MAX_NAKED_USD = os.environ.get("SPREADLINE_MAX_NAKED_USD", "20000")
+SPREADLINE_ORDERS_PER_MINUTE_ASSET = int(
+    os.environ.get("SPREADLINE_ORDERS_PER_MINUTE_ASSET", "120")
+)
+SPREADLINE_ORDERS_PER_MINUTE = int(os.environ.get("SPREADLINE_ORDERS_PER_MINUTE", "600"))
 
 # ---- logs ---------------------------------------------------------------------------
 

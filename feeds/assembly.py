@@ -23,6 +23,7 @@ from feeds.market.spec import MARK_SYMBOLS
 from feeds.models import Market
 from feeds.recording.market import MarketContent, MarketRecorder, describe
 from feeds.recording.writer import Spool, SpoolLimits
+from feeds.routes import RouteDesk, route_policy
 from feeds.sim.seeding import tip_accounts as simulated_tip_accounts
 from feeds.venues.base import CexEvent, DexEvent, LandingFee, MarketSink
 from feeds.venues.kraken.auth import Credentials
@@ -208,7 +209,17 @@ class Venues:
         self._transport = SocketTransport()
         self._recorder = recorder
         self.kraken_feed = kraken_feed(self._transport, markets, clock, market_sink, recorder)
-        self.solana_feed = solana_feed(self._transport, markets, clock, market_sink, recorder)
+        keypair, ids = wallet(), solana_programs()
+        self.routes = RouteDesk(
+            self._transport,
+            [market.spec for market in markets],
+            wallet=str(keypair.pubkey()),
+            clock=clock,
+            ids=ids,
+            last_valid_height=lambda: self.solana.ring.last_valid_height,
+        )
+        followed = self.routes.around(market_sink)
+        self.solana_feed = solana_feed(self._transport, markets, clock, followed, recorder)
         self.kraken = KrakenTrading(
             self._transport,
             settings.KRAKEN_WS_AUTH_URL,
@@ -221,18 +232,19 @@ class Venues:
         self.solana = SolanaTrading(
             self._transport,
             solana_endpoints(),
-            wallet(),
+            keypair,
             {market.pool: pool_ref(market) for market in markets}.get,
             TradingSettings(
                 mints=tuple(
                     sorted({mint for m in markets for mint in (m.base_mint, m.quote_mint)})
                 ),
                 tip_accounts=tip_accounts(),
+                routes=route_policy(),
             ),
             clock=clock,
             rng=system_random(),
             sink=trading_sink,
-            ids=solana_programs(),
+            ids=ids,
         )
         self._fee_gauge = FeeGauge(self.solana.rpc)
         # What a swap on the pool write-locks: who pays for these competes with us.
@@ -258,7 +270,11 @@ class Venues:
 
     def feed_tasks(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The market feeds, hosted in this process."""
-        return [("kraken-feed", self.kraken_feed.run()), ("solana-feed", self.solana_feed.run())]
+        return [
+            ("kraken-feed", self.kraken_feed.run()),
+            ("solana-feed", self.solana_feed.run()),
+            ("route-sampler", self.routes.run()),
+        ]
 
     async def close(self) -> None:
         """Close every socket, then the recording."""

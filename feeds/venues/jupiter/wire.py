@@ -138,6 +138,7 @@ def decode_quote(body: bytes) -> WireQuote:
     if quote.context_slot is not None and not 0 <= quote.context_slot < _MAX_RAW:
         raise FeedCorrupt("jupiter: context slot")
     for step in quote.route_plan:
+        share_bps(step)
         hop = step.swap_info
         for address in (hop.amm_key, hop.input_mint, hop.output_mint):
             _address(address)
@@ -164,12 +165,13 @@ def _address(text: str) -> str:
 
 
 def share_bps(step: PlanStep) -> int:
-    """Return a hop's share of its input in basis points; FeedCorrupt when none is given."""
-    if step.bps is not None:
-        return step.bps
-    if step.percent is None:
-        raise FeedCorrupt("jupiter: a hop without a share")
-    return step.percent * 100
+    """Return a hop's share of its input in basis points; FeedCorrupt on none or nonsense."""
+    share = step.bps
+    if share is None:
+        share = 0 if step.percent is None else step.percent * 100
+    if not 0 < share <= 10_000:
+        raise FeedCorrupt("jupiter: a hop without a share of its input")
+    return share
 
 
 def route_id(plan: list[PlanStep]) -> str:

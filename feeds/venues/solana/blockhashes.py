@@ -70,6 +70,11 @@ class BlockhashRing:
         since_ns = self._clock.monotonic_ns() - self._refreshed_ns
         return self._hashes[-1].last_valid_height - MAX_AGE_BLOCKS + -(-since_ns // _BLOCK_NS)
 
+    @property
+    def last_valid_height(self) -> int:
+        """The newest hash's last valid height, 0 while that is not fresh."""
+        return self._hashes[-1].last_valid_height if self.is_fresh else 0
+
     def choose(self) -> Blockhash:
         """Return the oldest hash with at least the wanted blocks of life; NotSent if stale.
 
