@@ -26,6 +26,7 @@ MAX_TOKEN_BYTES = 40
 
 _PRICES_REMEMBERED = 4096
 _TOO_LARGE = 10**MAX_TOKEN_BYTES
+_DOT = ord(".")
 
 
 class RawLevel(msgspec.Struct, gc=False):
@@ -82,6 +83,7 @@ class BookSide:
 
     __slots__ = (
         "_depth",
+        "_dot_at",
         "_keys",
         "_price_precision",
         "_prices",
@@ -89,7 +91,6 @@ class BookSide:
         "_rows",
         "_sign",
         "_texts",
-        "_usual_places",
         "checksum_text",
         "levels",
     )
@@ -98,8 +99,8 @@ class BookSide:
         self._sign = sign
         self._price_precision = price_precision
         self._qty_precision = qty_precision
-        # A quantity without decimals has no dot to look at: never usual.
-        self._usual_places = qty_precision or -1
+        # Where a padded quantity has its dot; without decimals it has none anywhere.
+        self._dot_at = ~qty_precision if qty_precision else MAX_TOKEN_BYTES
         self._depth = depth
         self._keys: list[int] = []
         self._rows: list[Level] = []
@@ -123,7 +124,7 @@ class BookSide:
         venue's support advises. Raises FeedCorrupt, with the side half applied.
         """
         keys, rows, texts = self._keys, self._rows, self._texts
-        prices, places, usual_places = self._prices, self._qty_precision, self._usual_places
+        prices, places, dot_at = self._prices, self._qty_precision, self._dot_at
         for level in levels:
             qty = level.qty
             # The common case costs no test: a price seen before, a quantity padded to the
@@ -133,12 +134,11 @@ class BookSide:
             except (KeyError, TypeError):
                 key, ticks, price_digits = self._price(level.price)
             try:
-                head, _, tail = qty.partition(b".")
-                digits = head + tail
-                is_usual = len(tail) == usual_places and places < len(digits) < MAX_TOKEN_BYTES
+                digits = qty.replace(b".", b"", 1)
+                is_usual = qty[dot_at] == _DOT and places < len(digits) < MAX_TOKEN_BYTES
                 if not is_usual or not digits.isdigit():
                     digits = digits_from_token(qty, places)
-            except (AttributeError, TypeError):
+            except (AttributeError, IndexError, TypeError):
                 digits = digits_from_token(qty, places)
             lots = int(digits)
             at = bisect_left(keys, key)

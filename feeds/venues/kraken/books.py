@@ -129,9 +129,10 @@ class BookSet:
                 # Frames of the old subscription are still under way after a resync.
                 continue
             try:
-                apply = book.apply_snapshot if is_snapshot else book.apply_update
-                is_verified = apply(entry.bids, entry.asks, entry.checksum)
-                venue_at_ns = ns_from_datetime(entry.timestamp) if entry.timestamp else 0
+                if is_snapshot:
+                    is_verified = book.apply_snapshot(entry.bids, entry.asks, entry.checksum)
+                else:
+                    is_verified = book.apply_update(entry.bids, entry.asks, entry.checksum)
             except FeedCorrupt as error:
                 self._counters.malformed += 1
                 self._fail(state, str(error), recv_ns, monotonic_ns)
@@ -151,7 +152,7 @@ class BookSet:
                     book.price_precision,
                     book.qty_precision,
                     entry.checksum,
-                    venue_at_ns,
+                    ns_from_datetime(entry.timestamp) if entry.timestamp is not None else 0,
                     recv_ns,
                 )
             )
