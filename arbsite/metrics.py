@@ -155,6 +155,16 @@ PNL_ERROR_BPS = Histogram(
     ["asset"],
     buckets=_BPS,
 )
+PREDICTION_BIAS = Gauge(
+    "spreadline_prediction_bias_ratio",
+    "Sum of prediction errors over sum of absolute predictions since the engine's start.",
+    ["asset"],
+)
+PREDICTION_WAPE = Gauge(
+    "spreadline_prediction_wape_ratio",
+    "Sum of absolute prediction errors over sum of absolute predictions since the start.",
+    ["asset"],
+)
 HEDGES = Counter("spreadline_hedges_total", "Hedge orders sent, by result.", ["asset", "result"])
 UNHEDGED_USD = Gauge(
     "spreadline_unhedged_usd", "Value of legs filled without their other leg, USD."
@@ -172,6 +182,12 @@ CONTROL_ECHO_MS = Histogram(
     "spreadline_control_echo_ms",
     "From an operator's command being stored to the engine's echo, ms.",
     buckets=_ECHO_MS,
+)
+DATABASE_DOWN = Gauge(
+    "spreadline_database_down", "1 while the engine cannot reach PostgreSQL: page at once."
+)
+OPEN_WHILE_DOWN = Gauge(
+    "spreadline_open_trades_while_down", "Trades open when the database was found to be away."
 )
 INCIDENTS = Counter("spreadline_incidents_total", "Incidents opened.", ["rule", "priority"])
 BUS_LOST = Counter("spreadline_bus_lost_total", "Messages that could not be published.")

@@ -6,6 +6,8 @@ declared in `arbsite.metrics`; nothing is decided here.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from prometheus_client import Counter
 
 from arbsite import metrics
@@ -20,6 +22,7 @@ class Measure:
 
     def __init__(self) -> None:
         self._seen: dict[str, float] = {}
+        self._errors: dict[str, tuple[float, float, float]] = {}
 
     def signal(self, micros: float) -> None:
         """One tick priced and sized."""
@@ -57,6 +60,7 @@ class Measure:
         metrics.PREDICTED_PNL_USD.observe(float(intent.pnl.expected))
         error = abs(trade.realised_pnl_usd - intent.pnl.expected) / intent.notional_usd
         metrics.PNL_ERROR_BPS.labels(intent.asset).observe(float(error) * 1e4)
+        self._error(intent.asset, trade.realised_pnl_usd, intent.pnl.expected)
         for attempt in trade.attempts:
             if attempt.leg == "hedge":
                 result = "filled" if attempt.filled_base else "empty"
@@ -65,6 +69,16 @@ class Measure:
             metrics.DETECT_TO_FILLS_MS.labels(intent.asset).observe(
                 (trade.both_filled_ns - intent.detect_ns) / 1e6
             )
+
+    def _error(self, asset: str, realised: Decimal, expected: Decimal) -> None:
+        """Bias and WAPE of the asset since this process started."""
+        error, size, scale = self._errors.get(asset, (0.0, 0.0, 0.0))
+        wrong = float(realised - expected)
+        error, size, scale = error + wrong, size + abs(wrong), scale + abs(float(expected))
+        self._errors[asset] = (error, size, scale)
+        if scale:
+            metrics.PREDICTION_BIAS.labels(asset).set(error / scale)
+            metrics.PREDICTION_WAPE.labels(asset).set(size / scale)
 
     def status(self, frame: StatusFrame) -> None:
         """The engine's own word as gauges: mode, open trades, ages of the venues."""
