@@ -54,6 +54,20 @@ class Home:
         return self.path / "static"
 
     @property
+    def kill_file(self) -> Path:
+        """While this file is there, engines of this home are halted (`kill --local`)."""
+        return self.path / "KILLED"
+
+    @property
+    def engine_pid_files(self) -> list[Path]:
+        """The process ids of this home's engines, one file per shard."""
+        return sorted((self.path / "run").glob("engine-*.pid"))
+
+    def engine_pid_file(self, shard: str) -> Path:
+        """Where the engine of a shard writes its process id."""
+        return self.path / "run" / f"engine-{shard}.pid"
+
+    @property
     def ports_file(self) -> Path:
         return self.path / "ports.json"
 

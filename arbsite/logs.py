@@ -102,6 +102,10 @@ class EventLogger:
         """Record a failure that a person should look at."""
         self._emit(logging.ERROR, event, facts, False)
 
+    def critical(self, event: str, **facts: object) -> None:
+        """Record what a person must act on now: it pages."""
+        self._emit(logging.CRITICAL, event, facts, False)
+
     def exception(self, event: str, **facts: object) -> None:
         """Record a failure together with the traceback of the current exception."""
         self._emit(logging.ERROR, event, facts, True)

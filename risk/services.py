@@ -24,6 +24,10 @@ from risk.inspection import Check, is_green, reds
 from risk.models import Command, Control, Incident, Inspection, trip_entry
 
 WHOLE_ENGINE = "*"
+DATABASE_AWAY = (
+    "PostgreSQL does not answer. `manage.py kill --local` halts the engines of this machine"
+    " without it; their log names what is open and the steps at the venues."
+)
 # Trips that lift themselves when the data is clean again (domain: ages and pauses).
 SELF_CLEARING = frozenset({"kraken_stale", "solana_stale"})
 PREFLIGHT_LASTS = timedelta(minutes=15)

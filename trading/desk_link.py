@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from arbsite.clock import Clock
 from arbsite.errors import DomainError
@@ -24,6 +25,18 @@ from trading.lease import Lease
 
 log = event_logger(__name__)
 POLL_S = 1.0
+RETRY_S = 0.5
+DatabaseAway = (OperationalError, InterfaceError)
+
+
+def _trip(scope: str, rule: str, text: str, value: str, limit: str) -> None:
+    close_old_connections()
+    risk.trip(scope, rule, text=text, value=value, limit=limit)
+
+
+def _kill(key: str) -> None:
+    close_old_connections()
+    risk.kill(risk.WHOLE_ENGINE, user="local", key=key, reason="Killed on the engine's machine.")
 
 
 class DeskLink:
@@ -44,15 +57,27 @@ class DeskLink:
         self._apply = apply
         self._show_status = show_status
         self._reload = asyncio.Event()
+        # Set by the database's wake-up of that name.
+        self.wakes: dict[str, asyncio.Event] = {}
 
     async def listen(self) -> None:
-        """Wake up on PostgreSQL's own notifications."""
+        """Wake up on PostgreSQL's own notifications, through lost connections."""
+        while True:
+            try:
+                await self._listen_connected()
+            except psycopg.OperationalError as error:
+                log.warning("desk.not_listening", error=str(error)[:200])
+            await asyncio.sleep(RETRY_S)
+
+    async def _listen_connected(self) -> None:
         conn = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
         try:
             await conn.execute("LISTEN spreadline")
             async for note in conn.notifies():
                 if note.payload in ("control", "config"):
                     self._reload.set()
+                elif note.payload in self.wakes:
+                    self.wakes[note.payload].set()
         finally:
             await conn.close()
 
@@ -112,8 +137,25 @@ class DeskLink:
     async def raise_stop(self, scope: str, rule: str, text: str, value: str, limit: str) -> None:
         """HEDGE-ONLY for a scope, with an incident."""
         log.warning("control.tripped", scope=scope, rule=rule, text=text)
-        await sync_to_async(risk.trip)(scope, rule, text=text, value=value, limit=limit)
+        while True:
+            try:
+                await sync_to_async(_trip)(scope, rule, text, value, limit)
+                break
+            except DatabaseAway as error:
+                # A stop waits for the database as long as it takes; nothing new starts meanwhile.
+                log.warning("control.not_stored", rule=rule, error=str(error)[:200])
+                await asyncio.sleep(RETRY_S)
         self._reload.set()
+
+    async def record_local_kill(self) -> bool:
+        """Write a kill that was pulled on this machine; False while the database is away."""
+        try:
+            await sync_to_async(_kill)(f"local-{self._clock.now_ns()}")
+        except DatabaseAway as error:
+            log.warning("control.not_stored", rule="local_kill", error=str(error)[:200])
+            return False
+        self._reload.set()
+        return True
 
     async def lift(self, request: RequestResume) -> None:
         """Lift a stop that the engine itself may lift."""

@@ -12,6 +12,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -59,12 +60,16 @@ from trading.intent import (
 )
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal
-from trading.lease import Lease
+from trading.lease import Lease, LeaseLost
+from trading.local_kill import LocalKill
 from trading.measure import Measure
-from trading.ports import Desk, HedgeMarket
+from trading.outage import Outage
+from trading.ports import Desk, HedgeMarket, OrdersPerMinute
 from trading.process_tasks import ProcessTasks
 from trading.publishing import Pictures
 from trading.recovery import keep_reconciling, recover
+from trading.residual import ResidualLimits
+from trading.resolution_orders import ResolutionOrders
 from trading.store import TradeStore
 from trading.venue_health import VenuePills
 
@@ -93,6 +98,9 @@ class EngineHost:
         max_recent_starts: int,
         holder: str,
         journal: Callable[[EngineSetup], EngineJournal] | None = None,
+        kill_file: Path | None = None,
+        limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
+        orders_per_minute: OrdersPerMinute = OrdersPerMinute(),  # noqa: B008 - immutable
     ) -> None:
         self._dsn = dsn
         self._clock = clock
@@ -114,21 +122,27 @@ class EngineHost:
         self._handle = self._journal.around(self._engine) if self._journal else self._engine.handle
         self._feeds = feeds
         self._venues = venues(self.apply, self._on_trading_event)
+        self.local_kill = LocalKill(kill_file, obeyed=self._obey_local_kill)
         self._desk = Desk(
             kraken=self._venues.kraken,
             solana=self._venues.solana,
             store=self._store,
             clock=clock,
             emit=self.apply,
-            mode=self._state.mode,
+            mode=lambda asset: self.local_kill.mode(self._state.mode(asset)),
             settings=self._state.settings.__getitem__,
             hedge_market=self._hedge_market,
             raise_stop=self._link.raise_stop,
             intent_committed=self._measure.intent_committed,
             first_sent=self._measure.first_sent,
+            limits=limits,
+            orders_per_minute=orders_per_minute,
             trade_booked=self._measure.booked,
         )
         self._executor = Executor(self._desk)
+        self._outage = Outage(dsn, self._executor)
+        self._orders = ResolutionOrders(self._store, self._executor, clock, shard=shard)
+        self._link.wakes = {"resolution": self._orders.wake, "reconcile": self._gap}
         self._holdings = Holdings(
             specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
         )
@@ -163,12 +177,26 @@ class EngineHost:
 
     async def _take_over(self) -> None:
         self._store.epoch = await self._lease.acquire()
-        self._tasks.every(1.0, self._lease.beat, "lease")
+        self._tasks.start(self.local_kill.watch(self._link.record_local_kill), "local-kill")
+        self._tasks.every(1.0, self._beat, "lease")
         await self._link.read()
         await self._link.obey_restart_rule(self._lease, self._max_recent_starts)
         self._tasks.start(self._link.listen(), "listen")
         self._tasks.start(self._link.follow(), "desk")
         self._tasks.every(0.25, self._show_status, "status")
+
+    async def _beat(self) -> None:
+        """Keep the lease; without the database nothing new starts, and somebody is paged."""
+        try:
+            await self._lease.beat()
+        except LeaseLost:
+            self._deciding = False
+            await self._outage.last()
+            raise
+
+    def _obey_local_kill(self) -> None:
+        self._deciding = False
+        self.apply(LocalKill.applied(self._clock.now_ns()))
 
     async def _open_venues(self) -> None:
         for name, work in self._venues.trading_tasks():
@@ -205,7 +233,7 @@ class EngineHost:
         self.apply(
             WindowsRestored(windows=tuple(windows), busy_assets=busy, at_ns=self._clock.now_ns())
         )
-        self._deciding = True
+        self._deciding = not self.local_kill.is_pulled
         if self._feeds == "inline":
             for name, work in self._venues.feed_tasks():
                 self._tasks.start(work, name)
@@ -216,6 +244,7 @@ class EngineHost:
         self._tasks.every(0.05, self._show_spreads, "spreads")
         self._tasks.every(1.0, self._show_metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
+        self._tasks.start(self._orders.follow(), "orders")
         self._tasks.start(
             keep_reconciling(
                 self._store, self._executor, self._venues.kraken, self._clock, self._gap

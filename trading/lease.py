@@ -23,6 +23,10 @@ STANDBY_POLL_S = 0.5
 RESTART_WINDOW = timedelta(minutes=10)
 
 
+class LeaseLost(Fenced):
+    """The lease's connection is gone; another engine may hold the shard by now."""
+
+
 class Lease:
     """The shard's lease as this process holds it."""
 
@@ -87,7 +91,7 @@ class Lease:
         return bool(row and row[0])
 
     async def beat(self) -> None:
-        """Refresh the heartbeat; raises Fenced when the lease or its connection is gone."""
+        """Refresh the heartbeat; raises Fenced (LeaseLost with its connection) when it is gone."""
         assert self._conn is not None
         try:
             done = await self._conn.execute(
@@ -95,7 +99,7 @@ class Lease:
                 [utc_now(), self._shard, self.epoch],
             )
         except psycopg.OperationalError as error:
-            raise Fenced(f"the lease's connection was lost: {error}") from error
+            raise LeaseLost(f"the lease's connection was lost: {error}") from error
         if done.rowcount != 1:
             raise Fenced(f"shard {self._shard} has moved past epoch {self.epoch}")
 

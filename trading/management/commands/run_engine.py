@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from argparse import ArgumentParser
+from decimal import Decimal
 from typing import Any
 
 import uvloop
@@ -16,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from arbsite.bus import bus_from_url
 from arbsite.clock import SystemClock
 from arbsite.errors import Fenced, SetupError
+from arbsite.home import current_home
 from arbsite.metrics import start_metrics_server
 from feeds import assembly
 from feeds.models import Market
@@ -23,6 +25,8 @@ from feeds.recording.writer import SpoolLimits
 from trading.host import EngineHost
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal, start_journal
+from trading.ports import OrdersPerMinute
+from trading.residual import ResidualLimits
 
 
 class Command(BaseCommand):
@@ -56,7 +60,7 @@ class Command(BaseCommand):
             raise CommandError(f"Fenced: {error}. Another engine owns the shard.") from error
 
     async def _run(self, options: dict[str, Any], markets: list[Market]) -> None:
-        clock = SystemClock()
+        clock, home = SystemClock(), current_home()
         bus = bus_from_url(settings.BUS_URL)
         is_hosting_feeds = options["feeds"] == "inline"
         recorder = assembly.market_recorder(markets, clock) if is_hosting_feeds else None
@@ -78,13 +82,27 @@ class Command(BaseCommand):
             max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             journal=_journal if settings.RECORDING_ENABLED else None,
+            kill_file=home.kill_file,
+            limits=ResidualLimits(
+                max_provisional_usd=Decimal(settings.SPREADLINE_MAX_PROVISIONAL_USD),
+                max_keep_usd=Decimal(settings.SPREADLINE_MAX_KEEP_USD),
+                max_naked_usd=Decimal(settings.SPREADLINE_MAX_NAKED_USD),
+            ),
+            orders_per_minute=OrdersPerMinute(
+                settings.SPREADLINE_ORDERS_PER_MINUTE_ASSET, settings.SPREADLINE_ORDERS_PER_MINUTE
+            ),
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, host.stop)
+        loop.add_signal_handler(signal.SIGUSR1, host.local_kill.pull, "a signal")
+        pid_file = home.engine_pid_file(options["shard"])
+        pid_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pid_file.write_text(str(os.getpid()))
         try:
             await host.run()
         finally:
+            pid_file.unlink(missing_ok=True)
             await bus.close()
 
 
