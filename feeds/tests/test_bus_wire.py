@@ -11,6 +11,7 @@ from feeds.market.events import (
     VenueStatus,
 )
 from feeds.sim.seeding import simulated_markets
+from feeds.venues.solana.tests.builders import ammv4_pool
 
 BOOK = BookUpdated("SOL/USD", ((15000, 10**20),), ((15001, 1),), 2, 8, 4_294_967_295, 0, 7)
 STATUS = VenueStatus("kraken", "online", 1.5, 3)
@@ -18,10 +19,11 @@ INSTRUMENT = InstrumentUpdated("SOL/USD", "online", 2, 8, "0.01", "0.00000001", 
 
 
 def pools() -> list[PoolUpdated]:
-    return [PoolUpdated(m.spec.pool, 5, m.pool, 9) for m in simulated_markets()]
+    found = [market.pool for market in simulated_markets()]
+    return [PoolUpdated(pool.address, 5, pool, 9) for pool in [*found, ammv4_pool()]]
 
 
-def test_books_and_both_pool_kinds_arrive_as_they_left() -> None:
+def test_books_and_every_pool_kind_arrive_as_they_left() -> None:
     for event in [BOOK, STATUS, INSTRUMENT, *pools()]:
         assert bus_wire.decode(bus_wire.encode(event)) == event
 

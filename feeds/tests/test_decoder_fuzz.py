@@ -22,10 +22,13 @@ from feeds.market.pools import AdaptiveFee, Pool, QuoteRefused, Swap, TickArray
 from feeds.market.quote import quote
 from feeds.sim import seeding
 from feeds.sim.jupiter.plans import swap_instruction
+from feeds.sim.seeding import WSOL_MINT
+from feeds.sim.solana.accounts import Mint, encode
 from feeds.venues.jupiter import wire
 from feeds.venues.solana import layouts
 from feeds.venues.solana.jupiter_layouts import decode_route, head_of
 from feeds.venues.solana.layouts import RawAccount
+from feeds.venues.solana.mints import TOKEN_2022, MintFacts, mint_facts
 from feeds.venues.solana.pool_accounts import accounts_of
 from feeds.venues.solana.pool_view import parts_of
 from feeds.venues.solana.programs import tick_array_address
@@ -73,6 +76,12 @@ def account_seeds() -> dict[str, tuple[RawAccount, Decoder]]:
     )
     cpmm, ammv4 = builders.cpmm_accounts(), builders.ammv4_accounts()
 
+    mint = encode(WSOL_MINT, Mint(9, 10**15)).data
+    hooked = mint.ljust(165, b"\0") + b"\1" + bytes.fromhex("0e004000") + bytes(64)
+
+    def facts(account: RawAccount) -> MintFacts:
+        return mint_facts(account, token_program=IDS.token)
+
     def array(account: RawAccount) -> TickArray:
         return layouts.decode_tick_array(
             account, program=IDS.whirlpool, whirlpool=pool.address, tick_spacing=pool.tick_spacing
@@ -84,6 +93,8 @@ def account_seeds() -> dict[str, tuple[RawAccount, Decoder]]:
         ),
         "fixed array": (fixed[start], array),
         "dynamic array": (dynamic[start], array),
+        "mint": (RawAccount(WSOL_MINT, IDS.token, 1, mint), facts),
+        "hooked mint": (RawAccount(key("mint"), TOKEN_2022, 1, hooked), facts),
         "oracle": (
             oracle,
             lambda a: layouts.decode_oracle(a, program=IDS.whirlpool, whirlpool=pool.address),

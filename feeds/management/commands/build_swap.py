@@ -18,7 +18,8 @@ class Command(BaseCommand):
 
     help = (
         "Read one swap as JSON and print what would be signed for it: program id, account metas "
-        "in order, instruction data in base64. Fields: pool_kind (whirlpool | cpmm); pool, either "
+        "in order, instruction data in base64. Fields: pool_kind (whirlpool | cpmm | "
+        "ammv4); pool, either "
         'the account {"pubkey", "owner", "data": base64} or its keys {"address", "mint_a", '
         '"mint_b", "vault_a", "vault_b", "tick_spacing" | "amm_config"}; mints {"base", '
         '"quote"}; user (wallet: its associated token accounts are used); side (buy | sell the '

@@ -19,12 +19,14 @@ from solders.instruction import Instruction
 from arbsite.errors import FeedCorrupt, SetupError
 from feeds.market.ticks import MAX_TICK, MIN_TICK, TICKS_PER_ARRAY
 from feeds.venues.solana.accounts import RawAccount
+from feeds.venues.solana.ammv4_layouts import decode_ammv4_state
 from feeds.venues.solana.cpmm_layouts import decode_cpmm_state
 from feeds.venues.solana.programs import (
     MAINNET,
     PoolKind,
     PoolRef,
     ProgramIds,
+    ammv4_swap,
     cpmm_swap,
     observation_address,
     swap_v2,
@@ -118,6 +120,8 @@ def build_swap(payload: bytes, ids: ProgramIds = MAINNET) -> Instruction:
         }
         if ref.kind == "cpmm":
             return cpmm_swap(ref, request.user, **terms)
+        if ref.kind == "ammv4":
+            return ammv4_swap(ref, request.user, **terms)
         starts = tuple(_array_start(entry, ref, ids) for entry in request.tick_arrays)
         return swap_v2(ref, request.user, tick_array_starts=starts, **terms)
     except (FeedCorrupt, ValueError, OverflowError, struct.error) as error:
@@ -146,6 +150,11 @@ def _pool_ref(request: SwapRequest, ids: ProgramIds) -> PoolRef:
     account = _as(request.pool, AccountJson, "pool").raw()
     if request.pool_kind == "whirlpool":
         return PoolRef.from_pool(decode_whirlpool(account, program=ids.whirlpool))
+    if request.pool_kind == "ammv4":
+        found = decode_ammv4_state(account, program=ids.ammv4)
+        return PoolRef(
+            account.address, "ammv4", found.mint_a, found.mint_b, found.vault_a, found.vault_b
+        )
     state = decode_cpmm_state(account, program=ids.cpmm)
     return PoolRef(
         account.address, "cpmm", state.mint_a, state.mint_b, state.vault_a, state.vault_b,

@@ -16,7 +16,7 @@ from arbsite.errors import SetupError
 from feeds.market.clmm import arrays_for_swap
 from feeds.venues.solana import programs
 from feeds.venues.solana.inspection import build_swap, instruction_json
-from feeds.venues.solana.layouts import decode_cpmm_state, decode_whirlpool
+from feeds.venues.solana.layouts import decode_ammv4_state, decode_cpmm_state, decode_whirlpool
 from feeds.venues.solana.programs import MAINNET, PoolRef
 from feeds.venues.solana.tests.builders import USDC, WSOL, key
 from feeds.venues.solana.tests.test_layouts_recorded import golden_sets, recorded, unpacked
@@ -199,3 +199,47 @@ def test_the_command_prints_json(shared_data: Path, tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("build_swap", str(file))
+
+
+@pytest.mark.parametrize("side", ["sell", "buy"])
+def test_amm_v4_swaps_from_its_bytes_and_from_its_keys_are_the_same(
+    shared_data: Path, side: str
+) -> None:
+    path = shared_data / "solana/accounts/ammv4_SOLUSDC_58oQ.json"
+    row = json.loads(path.read_text())
+    state = decode_ammv4_state(recorded(path), program=MAINNET.ammv4)
+    keys = {
+        "address": state.address, "mint_a": state.mint_a, "mint_b": state.mint_b,
+        "vault_a": state.vault_a, "vault_b": state.vault_b,
+    }  # fmt: skip
+    whole = {
+        "pubkey": row["pubkey"],
+        "owner": row["account"]["owner"],
+        "data": row["account"]["data"],
+    }
+    fields = {
+        "pool_kind": "ammv4",
+        "mints": {"base": WSOL, "quote": USDC},
+        "user": USER,
+        "side": side,
+        "base_quantity": 1_500_000_000,
+        "threshold": 109_000_000,
+    }
+    shown = [
+        instruction_json(build_swap(json.dumps(fields | {"pool": pool}).encode()))
+        for pool in (whole, keys)
+    ]
+    assert shown[0] == shown[1]
+    terms = (16, 1_500_000_000, 109_000_000) if side == "sell" else (17, 109_000_000, 1_500_000_000)
+    assert base64.b64decode(shown[0]["data"]) == struct.pack("<BQQ", *terms)
+    own = (ata(WSOL), ata(USDC)) if side == "sell" else (ata(USDC), ata(WSOL))
+    assert metas(shown[0]) == [
+        ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", False, False),
+        (state.address, False, True),
+        ("5Q544fKrFoe6tsEbD7S8EmxGTJYAKtTVhAW5Q5pge4j1", False, False),
+        (state.vault_a, False, True),
+        (state.vault_b, False, True),
+        (own[0], False, True),
+        (own[1], False, True),
+        (USER, True, False),
+    ]
