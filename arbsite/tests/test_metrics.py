@@ -38,7 +38,19 @@ def test_the_document_lists_every_series_with_its_type_and_labels() -> None:
 
 
 def test_every_series_is_ours_and_names_its_unit_or_counts() -> None:
-    units = ("_total", "_us", "_ms", "_usd", "_bps", "_depth", "_lag", "_mode", "_trades", "_ratio")
+    units = (
+        "_total",
+        "_us",
+        "_ms",
+        "_usd",
+        "_bps",
+        "_depth",
+        "_lag",
+        "_mode",
+        "_trades",
+        "_ratio",
+        "_down",
+    )
     for name in _declared():
         assert name.startswith("spreadline_")
         assert name.endswith((*units, "_clients")), name
