@@ -42,6 +42,7 @@ from trading.paper.executor import PaperExecutor
 from trading.paper.ledger import PaperLedger, Rebalancing
 from trading.paper.model import PaperModel
 from trading.paper.trade import PaperTrade
+from trading.pricing import success_usd
 
 TIMER_NS: Final = 100_000_000
 HOLDINGS_NS: Final = 5_000_000_000
@@ -81,6 +82,7 @@ class BacktestDesk:
         self.trades: list[PaperTrade] = []
         self.windows: dict[UUID, NoteWindow] = {}
         self.shadow_windows: dict[UUID, WindowRow] = {}
+        self.oracle_usd: dict[UUID, Decimal] = {}
         self.stops: list[RequestStop] = []
         self.refused_by_reshape = 0
         self._reshape = reshape
@@ -178,6 +180,21 @@ class BacktestDesk:
         for effect in self.shadow.handle(event):
             if isinstance(effect, NoteWindow):
                 self.shadow_windows[effect.window.window_id] = effect.window
+                self._note_oracle(effect.window)
+
+    def _note_oracle(self, row: WindowRow) -> None:
+        """Keep what filling both legs at the window's best moment would have earned.
+
+        The row's own PnL is weighted with the odds of landing; an oracle always lands.
+        """
+        sized = self.shadow.state.assets[row.asset].sized
+        if sized is None or sized.direction != row.direction:
+            return
+        pnl = sized.pnl
+        earned = success_usd(pnl.sell_proceeds, pnl.buy_cost, pnl.cex_fee, pnl.chain_fee)
+        best = self.oracle_usd.get(row.window_id)
+        if best is None or earned > best:
+            self.oracle_usd[row.window_id] = earned
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Execute):

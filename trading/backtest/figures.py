@@ -189,11 +189,12 @@ def _lines(desk: BacktestDesk, trades: Sequence[PaperTrade]) -> list[WindowLine]
         blocked = row.blocked_by
         if own is not None and own.window.blocked_by in INELIGIBLE_GATES:
             blocked = own.window.blocked_by
-        lines.append(_line(row, blocked, made.get(row.window_id, [])))
+        oracle = desk.oracle_usd.get(row.window_id, row.best_pnl_usd)
+        lines.append(_line(row, blocked, oracle, made.get(row.window_id, [])))
     return lines
 
 
-def _line(row: WindowRow, blocked: str, made: Sequence[PaperTrade]) -> WindowLine:
+def _line(row: WindowRow, blocked: str, oracle: Decimal, made: Sequence[PaperTrade]) -> WindowLine:
     assert row.closed_at_ns is not None
     life_ns = row.closed_at_ns - row.opened_at_ns
     is_eligible = life_ns >= MIN_LIFE_NS and blocked not in INELIGIBLE_GATES
@@ -209,7 +210,7 @@ def _line(row: WindowRow, blocked: str, made: Sequence[PaperTrade]) -> WindowLin
         life_ms=life_ns / 1e6,
         close_cause=row.close_cause,
         peak_usd=_text(row.peak_value_usd),
-        oracle_usd=_text(row.best_pnl_usd),
+        oracle_usd=_text(oracle),
         best_size_usd=_text(row.best_size_usd),
         gross_bps=row.gross_bps,
         net_bps=row.net_bps,

@@ -13,6 +13,8 @@ from typing import Protocol, TypeVar
 import msgspec
 
 Z95 = 1.959963984540054
+# Beyond this an hour of two-second samples has gone by; the sum is cut there.
+_MOST_LAGS = 1_800
 T = TypeVar("T")
 
 
@@ -112,7 +114,7 @@ def effective_size(series: Sequence[float]) -> float:
     if variance <= 0:
         return 1.0
     total = 0.0
-    for lag in range(1, n // 2, 2):
+    for lag in range(1, min(n // 2, _MOST_LAGS), 2):
         pair = _autocovariance(centred, lag) + _autocovariance(centred, lag + 1)
         if pair <= 0:
             break

@@ -22,6 +22,7 @@ from arbsite.tests.auth.people import ROLE_NAMES, signed_in
 PUBLIC = "public"
 TRADE_ID = "00000000-0000-7000-8000-000000000000"
 ORDER_ID = "00000000-0000-7000-8000-000000000001"
+STUDY_ID = "00000000-0000-7000-8000-000000000002"
 # Address → method → the word it needs.
 TABLE: dict[str, dict[str, str]] = {
     "/v1/auth/token": {"POST": PUBLIC},
@@ -48,6 +49,10 @@ TABLE: dict[str, dict[str, str]] = {
     "/v1/config/SOL": {"GET": "read", "PUT": "admin"},
     "/v1/config/SOL/approve": {"POST": "admin"},
     "/v1/config/SOL/reject": {"POST": "admin"},
+    "/v1/backtests": {"GET": "read"},
+    f"/v1/backtests/{STUDY_ID}": {"GET": "read"},
+    "/v1/feasibility": {"GET": "read"},
+    f"/v1/feasibility/{STUDY_ID}": {"GET": "read"},
     "/v1/schema": {"GET": "read"},
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -182,7 +187,13 @@ def test_the_schema_lists_exactly_the_table() -> None:
     described = {
         (path, method.upper()) for path, methods in schema["paths"].items() for method in methods
     }
-    names = {"1": "{number}", TRADE_ID: "{trade_id}", ORDER_ID: "{order_id}", "SOL": "{asset}"}
+    names = {
+        "1": "{number}",
+        TRADE_ID: "{trade_id}",
+        ORDER_ID: "{order_id}",
+        STUDY_ID: "{study_id}",
+        "SOL": "{asset}",
+    }
     listed = {
         ("/".join(names.get(part, part) for part in address.split("/")), method)
         for address, words in TABLE.items()

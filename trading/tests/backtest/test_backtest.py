@@ -18,12 +18,12 @@ from trading.backtest.source import Tape, clipped
 from trading.paper.trade import deltas_of
 from trading.pricing import realised_pnl
 
-MINUTES = 4.0
+MINUTES = 2.5
 
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
-    """Four busy minutes, made once."""
+    """Two and a half busy minutes, made once."""
     market = SimulatedMarket("busy", 7, MINUTES)
     return Tape(market.name, market.specs, market.events())
 
@@ -102,7 +102,7 @@ def test_the_clip_is_half_open(tape):
 
 
 def test_the_desk_trades_and_its_ledger_is_its_fills(tape, desk):
-    assert len(desk.trades) > 15
+    assert len(desk.trades) > 9
     kraken, solana = opening_balances()
     moved: dict[str, Decimal] = {}
     for trade in desk.trades:
@@ -161,7 +161,7 @@ def test_a_desk_that_may_not_trade_sees_exactly_the_counterfactual_windows(tape)
 
 def test_figures_hang_together(result):
     first, wide = result.columns
-    assert first.attempts == sum(first.outcomes.values()) > 15
+    assert first.attempts == sum(first.outcomes.values()) > 9
     assert first.capture_count.n == first.eligible <= first.windows
     assert first.capture_count.low <= first.capture_count.value <= first.capture_count.high
     assert first.eligible + sum(first.blocked_by.values()) == first.windows
@@ -186,7 +186,7 @@ def test_progress_ends_at_one(tape):
     run_backtest(short, [setup_of(tape)], 1, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
-    assert len(told) == 3
+    assert len(told) == len(short) // 4_000 + 1
 
 
 def test_parameters_are_read_as_what_they_replace(tape):
