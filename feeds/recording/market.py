@@ -32,8 +32,7 @@ RPC_REPLY: Final = 5
 """A request of the feed and the node's answer, one line each."""
 SOCKET_OPENED: Final = 6
 """A node's socket was opened: its subscription numbers start over."""
-_BOOK_STATE: Final = 254
-_BOOK_GONE: Final = 255
+_BOOKS_STAND: Final = 255
 
 KRAKEN_SOURCE: Final = 0
 
@@ -103,42 +102,33 @@ def describe(
 
 
 class MarketContent:
-    """Turns what the feeds handed over into records; follows what stands, for anchors."""
+    """Turns what the feeds handed over into records; follows the subscriptions that stand."""
 
     kind: Literal["market", "journal"] = "market"
 
     def __init__(self, description: MarketDescription, stem: str) -> None:
         self.stem = stem
         self._description = description
-        self._books: dict[str, BookUpdated] = {}
         self._subscriptions: dict[tuple[int, int], Record] = {}
-        self._needs_anchor: set[str] = set()
 
     def description(self) -> bytes:
         """The JSON of `MarketDescription`."""
         return msgspec.json.encode(self._description)
 
     def is_boundary(self, entry: Entry) -> bool:
-        """Before a frame every book is what the earlier frames made it."""
-        return entry[0] not in (_BOOK_STATE, _BOOK_GONE)
+        """A reader can begin where all books are said."""
+        return entry[0] == _BOOKS_STAND
 
     def anchors(self) -> Iterable[Record]:
-        """The books and subscriptions that stand."""
-        for book in self._books.values():
-            yield _anchor(book)
-        yield from self._subscriptions.values()
+        """The subscriptions that stand; the books follow with the boundary's own entry."""
+        return list(self._subscriptions.values())
 
     def records_of(self, entry: Entry) -> Iterable[Record]:
-        """Write frames as they are; keep what stands; anchor anew after a gap."""
-        kind, source, at_ns, payload = entry
-        if kind == _BOOK_STATE:
-            return self._keep_book(payload)
-        if kind == _BOOK_GONE:
-            self._books.pop(payload, None)
-            return ()
+        """Write frames as they are, and books as anchors."""
+        kind, source, at_ns, payload, _ = entry
+        if kind == _BOOKS_STAND:
+            return [_anchor(book) for book in payload]
         if kind == GAP:
-            self._needs_anchor.update(symbol.symbol for symbol in self._description.symbols)
-            self._books.clear()
             return (Record(GAP, 0, at_ns, str(payload).encode()),)
         if kind == SOCKET_OPENED:
             for key in [key for key in self._subscriptions if key[0] == source]:
@@ -148,13 +138,6 @@ class MarketContent:
             self._subscriptions[source, payload.subscription] = record
         return (record,)
 
-    def _keep_book(self, book: BookUpdated) -> Iterable[Record]:
-        self._books[book.symbol] = book
-        if book.symbol not in self._needs_anchor:
-            return ()
-        self._needs_anchor.discard(book.symbol)
-        return (_anchor(book),)
-
 
 class MarketRecorder:
     """What feeds call for every frame, and the wrapper of their sink. Never raises, never waits."""
@@ -162,12 +145,15 @@ class MarketRecorder:
     def __init__(self, spool: Spool, description: MarketDescription) -> None:
         self.spool = spool
         self._put = spool.put
+        self._books: dict[str, BookUpdated] = {}
         self._sources: Mapping[str, int] = {
             label: number for number, label in enumerate(description.sources)
         }
 
     def kraken_frame(self, frame: bytes, recv_ns: int) -> None:
         """Record a frame of Kraken's public socket."""
+        if self.spool.wants_boundary:
+            self._say_what_stands(recv_ns)
         self._put(KRAKEN_FRAME, KRAKEN_SOURCE, recv_ns, frame, len(frame))
 
     def opened(self, endpoint: str, recv_ns: int) -> None:
@@ -176,6 +162,8 @@ class MarketRecorder:
 
     def frame(self, endpoint: str, text: bytes, recv_ns: int) -> None:
         """Record a frame of a node's socket."""
+        if self.spool.wants_boundary:
+            self._say_what_stands(recv_ns)
         self._put(SOLANA_FRAME, self._sources[endpoint], recv_ns, text, len(text))
 
     def subscribed(self, endpoint: str, subscription: int, target: str, recv_ns: int) -> None:
@@ -190,13 +178,13 @@ class MarketRecorder:
 
     def around(self, sink: MarketSink) -> MarketSink:
         """Return a sink that lets the recorder follow the books and passes everything on."""
-        put = self._put
+        books = self._books
 
         def follow(event: MarketEvent) -> None:
             if type(event) is BookUpdated:
-                put(_BOOK_STATE, KRAKEN_SOURCE, event.recv_ns, event, 0)
+                books[event.symbol] = event
             elif type(event) is BookInvalidated:
-                put(_BOOK_GONE, KRAKEN_SOURCE, event.recv_ns, event.symbol, 0)
+                books.pop(event.symbol, None)
             sink(event)
 
         return follow
@@ -204,6 +192,11 @@ class MarketRecorder:
     def close(self) -> None:
         """Write what was taken and end; waits for the disk."""
         self.spool.close()
+
+    def _say_what_stands(self, recv_ns: int) -> None:
+        """Before a frame every book is what the earlier frames made it."""
+        self.spool.wants_boundary = False
+        self._put(_BOOKS_STAND, KRAKEN_SOURCE, recv_ns, tuple(self._books.values()), 0)
 
 
 def _bytes_of(payload: Any) -> bytes:

@@ -26,8 +26,8 @@ from feeds.recording.segments import SegmentWriter, delete_oldest, repair, segme
 
 log = event_logger(__name__)
 
-Entry = tuple[int, int, int, Any]
-"""(kind, source, at ns, payload): what `put` takes; the content turns it into records."""
+Entry = tuple[int, int, int, Any, int]
+"""(kind, source, at ns, payload, size): what `put` takes; the content makes records of it."""
 
 _NS = 1_000_000_000
 
@@ -66,7 +66,10 @@ class Content(Protocol):
         """What a reader of the next segment must know that stood in an earlier one."""
 
     def is_boundary(self, entry: Entry) -> bool:
-        """Whether a new segment may begin before this entry."""
+        """Whether a new segment may begin before this entry.
+
+        `Spool.wants_boundary` asks the producer for one: the segment is full, or a gap was.
+        """
 
 
 class Spool:
@@ -90,13 +93,16 @@ class Spool:
         """Records dropped by the thread because the disk did not take them."""
         self.written = 0
         self.failures = 0
+        self.wants_boundary = False
+        """The producer should put what a reader can begin at, and take this back."""
         self._content = content
         self._clock = clock
         self._software = software
         self._profile = profile
         self._limits = limits or SpoolLimits()
         # What waits is the difference of two counters, each written by one thread only.
-        self._entries: deque[tuple[Entry, int]] = deque()
+        self._entries: deque[Entry] = deque()
+        self._bound = self._limits.pending_bytes
         self._given = self._taken = 0
         self._lost_told = self._lost_counted = 0
         # Records, and records already known lost, of the block that is not on disk yet.
@@ -138,14 +144,15 @@ class Spool:
 
     def put(self, kind: int, source: int, at_ns: int, payload: Any, size: int) -> None:
         """Take one record of about `size` bytes; never waits, drops it when too much waits."""
-        if self._given - self._taken > self._limits.pending_bytes:
+        if self._given - self._taken > self._bound:
             self.lost += 1
             return
         if self.lost != self._lost_told:
             missing, self._lost_told = self.lost - self._lost_told, self.lost
-            self._entries.append(((GAP, 0, at_ns, missing), 0))
+            self._entries.append((GAP, 0, at_ns, missing, 0))
+            self.wants_boundary = True
         self._given += size
-        self._entries.append(((kind, source, at_ns, payload), size))
+        self._entries.append((kind, source, at_ns, payload, size))
 
     def close(self) -> None:
         """Write everything taken, the footer included, and end the thread."""
@@ -197,16 +204,16 @@ class Spool:
             self._discard()
             return
         for _ in range(len(self._entries)):
-            entry, size = self._entries.popleft()
-            self._taken += size
+            entry = self._entries.popleft()
+            self._taken += entry[4]
             self._write(entry)
 
     def _discard(self) -> None:
         """Forget what waits while the disk cannot take it; the next file shows the gap."""
         fresh = known = 0
         for _ in range(len(self._entries)):
-            entry, size = self._entries.popleft()
-            self._taken += size
+            entry = self._entries.popleft()
+            self._taken += entry[4]
             if entry[0] == GAP:
                 known += entry[3]
             else:
@@ -216,11 +223,15 @@ class Spool:
 
     def _mark_gap(self, records: int) -> None:
         if records:
-            self._entries.appendleft(((GAP, 0, self._clock.now_ns(), records), 0))
+            self._entries.appendleft((GAP, 0, self._clock.now_ns(), records, 0))
+            self.wants_boundary = True
 
     def _write(self, entry: Entry) -> None:
-        if self._segment is not None and self._is_full() and self._content.is_boundary(entry):
-            self._close_segment()
+        if self._segment is not None and self._is_full():
+            if self._content.is_boundary(entry):
+                self._close_segment()
+            else:
+                self.wants_boundary = True
         segment = self._segment or self._open_segment()
         if entry[0] == GAP:
             self._unflushed_gap += entry[3]

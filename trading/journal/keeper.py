@@ -57,7 +57,7 @@ class JournalContent:
 
     def records_of(self, entry: Entry) -> Iterable[Record]:
         """Encode one entry; a decision is preceded by the hash up to and with it."""
-        kind, source, at_ns, payload = entry
+        kind, source, at_ns, payload, _ = entry
         if kind == DECISION:
             text = canonical(payload)
             payload = self.chain.add(text) + text

@@ -32,7 +32,7 @@ class Numbers:
         return [Record(NUMBER, 1, 1, self.last)] if self.last else []
 
     def records_of(self, entry: Entry) -> Iterable[Record]:
-        kind, source, at_ns, payload = entry
+        kind, source, at_ns, payload, _ = entry
         if kind == GAP:
             return [Record(GAP, 0, at_ns, str(payload).encode())]
         self.last = payload

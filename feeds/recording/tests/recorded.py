@@ -33,7 +33,9 @@ def description_of(world: World) -> MarketDescription:
     return describe(specs, symbols, [endpoint.label for endpoint in ENDPOINTS])
 
 
-def recorder_into(folder: Path, description: MarketDescription, **limits: Any) -> MarketRecorder:
+def recorder_into(
+    folder: Path, description: MarketDescription, *, start: bool = True, **limits: Any
+) -> MarketRecorder:
     spool = Spool(
         folder,
         MarketContent(description, "market"),
@@ -43,7 +45,8 @@ def recorder_into(folder: Path, description: MarketDescription, **limits: Any) -
         writer_id=1,
         limits=SpoolLimits(**limits),
     )
-    spool.start()
+    if start:
+        spool.start()
     return MarketRecorder(spool, description)
 
 

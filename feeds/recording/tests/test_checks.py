@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from feeds.market.events import BookUpdated, MarketEvent
 from feeds.recording.format import GAP, Record
-from feeds.recording.market import BOOK_ANCHOR, KRAKEN_FRAME, RPC_REPLY, SOLANA_FRAME
+from feeds.recording.market import BOOK_ANCHOR, KRAKEN_FRAME, RPC_REPLY, SOLANA_FRAME, describe
 from feeds.recording.reader import Recording, open_runs
 from feeds.recording.segments import SegmentWriter, segments_in
-from feeds.recording.tests.recorded import record_world
+from feeds.recording.tests.recorded import record_world, recorder_into
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,28 @@ def test_a_gap_is_not_a_mismatch_and_nothing_after_it_is_called_verified(
     assert books["gaps"] == 1
     assert books["unanchored"] > 0
     assert books["verified"] + books["unanchored"] == books["frames"]
+
+
+def test_after_an_overload_the_books_that_stand_are_said_again(tmp_path: Path) -> None:
+    description = describe([], ["SOL/USD"], [])
+    recorder = recorder_into(tmp_path, description, pending_bytes=100, start=False)
+    heard: list[MarketEvent] = []
+    tell = recorder.around(heard.append)
+    book = BookUpdated("SOL/USD", ((100, 5),), ((101, 7),), 2, 8, 99, 0, 3)
+    for at_ns in range(20):
+        recorder.kraken_frame(b"0123456789", at_ns)
+        tell(book)
+    assert recorder.spool.lost == 9
+    recorder.spool.start()
+    while recorder.spool._entries:
+        recorder.spool._stopping.wait(0.01)
+    for at_ns in (20, 21, 22):
+        recorder.kraken_frame(b"later", at_ns)
+        tell(book)
+    recorder.close()
+    kinds = [record.kind for record in only_run(tmp_path).records()]
+    assert kinds == [KRAKEN_FRAME] * 11 + [GAP, KRAKEN_FRAME, BOOK_ANCHOR] + [KRAKEN_FRAME] * 2
+    assert len(heard) == 23
 
 
 def test_an_account_that_is_not_what_belongs_there_is_named(clean: Path, tmp_path: Path) -> None:
