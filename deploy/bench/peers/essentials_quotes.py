@@ -6,6 +6,7 @@ one list: for each order the amounts and the least disturbed microseconds of a q
 
 import json
 import sys
+import time
 import timeit
 
 from orca_whirlpool.accounts import TickArray, Whirlpool
@@ -71,7 +72,10 @@ def main():
         )
         quote = QuoteBuilder.swap(params)
         took = timeit.repeat(
-            lambda asked=params: QuoteBuilder.swap(asked), number=asked["loops"], repeat=9
+            lambda asked=params: QuoteBuilder.swap(asked),
+            timer=time.process_time,
+            number=asked["loops"],
+            repeat=9,
         )
         answers.append(
             [

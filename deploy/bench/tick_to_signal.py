@@ -1,0 +1,305 @@
+"""Times a tick from its arrival to the engine's signal: 20 assets in rotation, paced.
+
+Four rows per rate: the engine alone, the engine behind the feed's parser, both behind a
+loopback WebSocket, and both on the two sides of the bus. The clock starts when the frame is
+at hand (first two rows) or leaves the sender (the others), and stops when `handle` returned.
+Every 21st tick an asset's pool is replaced; edges, gates and intents happen as they come.
+uvloop, gc.freeze after warm-up; percentiles over all ticks after the first second. "cpu" is
+the receiving thread's processor time of a tick: what remains where others share the cores.
+Run from the repository's root:  python deploy/bench/tick_to_signal.py [--seconds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import uvloop
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+
+from arbsite.bus import RedisBus
+from arbsite.clock import SystemClock
+from deploy.bench.desk import ASSETS, BenchDesk
+from deploy.bench.kraken_frames import frames, symbols
+from deploy.bench.tables import percentile, print_table
+from feeds import bus_wire
+from feeds.market.events import BookUpdated, FeedProof
+
+CLOCK = SystemClock()
+RATES = (1_000, 10_000)
+POOL_EVERY = 21
+PROOF_EVERY = 50
+
+
+class Bench:
+    """A desk, the latencies it took, and where the pools come in."""
+
+    def __init__(self) -> None:
+        self.desk = BenchDesk(CLOCK.now_ns())
+        self.took: list[int] = []
+        self.worked: list[int] = []
+        gc.collect()
+        gc.freeze()
+
+    def take(self, number: int, book: BookUpdated, start_ns: int, worked_ns: int) -> None:
+        """Give one book to the engine; `start_ns` and `worked_ns` say when it was at hand."""
+        self.desk.tell(book)
+        self.took.append(time.perf_counter_ns() - start_ns)
+        self.worked.append(time.thread_time_ns() - worked_ns)
+        if number % POOL_EVERY == 0:
+            self.desk.tell(self.desk.follow(book, book.recv_ns))
+        if number % PROOF_EVERY == 0:
+            self.desk.tell(FeedProof("kraken", "*", book.recv_ns))
+            self.desk.tell(FeedProof("solana", "*", book.recv_ns))
+
+    def row(self, name: str, rate: int) -> list[object]:
+        """The figures of what was taken after the first second."""
+        took, worked = sorted(self.took[rate:]), sorted(self.worked[rate:])
+        micros = [percentile(took, share) / 1e3 for share in (0.5, 0.9, 0.99, 0.999)]
+        micros += [percentile(worked, share) / 1e3 for share in (0.5, 0.99)]
+        return [name, f"{rate}/s", *micros, len(took), self.desk.edges, self.desk.intents]
+
+
+async def pace(rate: int, count: int, one: Callable[[int], Awaitable[None]]) -> None:
+    """Call `one` for each number when its time has come; late ones follow at once."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for number in range(count):
+        wait = start + number / rate - loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        await one(number)
+
+
+async def in_process(rate: int, count: int, *, parses: bool) -> list[object]:
+    """The engine alone, or with the parser in front of it."""
+    bench = Bench()
+    sent = list(frames(count, symbols(ASSETS)))
+    parsed = []
+    if not parses:
+        parsed = [bench.desk.parse(frame, CLOCK.now_ns()) for frame in sent]
+
+    async def one(number: int) -> None:
+        if parses:
+            start_ns, worked_ns = time.perf_counter_ns(), time.thread_time_ns()
+            book = bench.desk.parse(sent[number], CLOCK.now_ns())
+        else:
+            book = _stamped(parsed[number], CLOCK.now_ns())
+            start_ns, worked_ns = time.perf_counter_ns(), time.thread_time_ns()
+        bench.take(number, book, start_ns, worked_ns)
+
+    await pace(rate, count, one)
+    return bench.row("engine + parser" if parses else "engine alone", rate)
+
+
+def _stamped(book: BookUpdated, recv_ns: int) -> BookUpdated:
+    return BookUpdated(
+        book.symbol,
+        book.bids,
+        book.asks,
+        book.price_precision,
+        book.qty_precision,
+        book.checksum,
+        book.venue_at_ns,
+        recv_ns,
+    )
+
+
+# ---- across processes: CLOCK_MONOTONIC is one clock for both ------------------------------
+
+
+def send_by_socket(port: int, rate: int, count: int, memory: str) -> None:
+    """A venue in a process of its own: paced frames to the one client that connects."""
+    stamps = SharedMemory(memory)
+    clock = stamps.buf.cast("q")
+    sent = list(frames(count, symbols(ASSETS)))
+
+    async def main() -> None:
+        done = asyncio.Event()
+
+        async def session(link: ServerConnection) -> None:
+            async def one(number: int) -> None:
+                clock[number] = time.perf_counter_ns()
+                await link.send(sent[number], text=True)
+
+            await pace(rate, count, one)
+            await link.close()
+            done.set()
+
+        async with serve(session, "127.0.0.1", port, compression=None):
+            await done.wait()
+
+    uvloop.run(main())
+    clock.release()
+    stamps.close()
+
+
+def send_by_bus(url: str, rate: int, count: int, memory: str) -> None:
+    """A feed process: parses paced frames and publishes the books."""
+    stamps = SharedMemory(memory)
+    clock = stamps.buf.cast("q")
+    sent = list(frames(count, symbols(ASSETS)))
+
+    async def main() -> None:
+        desk, bus = BenchDesk(CLOCK.now_ns()), RedisBus(url)
+
+        async def one(number: int) -> None:
+            clock[number] = time.perf_counter_ns()
+            book = desk.parse(sent[number], CLOCK.now_ns())
+            # The number goes in front: the bus may drop, and says which stamp is meant.
+            await bus.publish(bus_wire.subject_of(book), b"%d " % number + bus_wire.encode(book))
+
+        await asyncio.sleep(0.5)
+        await pace(rate, count, one)
+        await bus.close()
+
+    uvloop.run(main())
+    clock.release()
+    stamps.close()
+
+
+async def over_socket(port: int, rate: int, count: int, clock: memoryview) -> list[object]:
+    """Receive, parse and decide; the time since the sender's stamp counts."""
+    bench = Bench()
+    link = None
+    while link is None:
+        try:
+            link = await connect(f"ws://127.0.0.1:{port}", compression=None)
+        except OSError:
+            await asyncio.sleep(0.05)
+    number = 0
+    async for frame in link:
+        assert isinstance(frame, str)
+        worked_ns = time.thread_time_ns()
+        book = bench.desk.parse(frame.encode(), CLOCK.now_ns())
+        bench.take(number, book, clock[number], worked_ns)
+        number += 1
+    assert number == count
+    return bench.row("+ loopback WebSocket", rate)
+
+
+async def over_bus(url: str, rate: int, count: int, clock: memoryview) -> list[object]:
+    """Decode and decide on the far side of the bus; what it dropped is told."""
+    bench, bus = Bench(), RedisBus(url)
+    subscription = await bus.subscribe(*bus_wire.SUBJECTS)
+    async for _, payload in subscription:
+        worked_ns = time.thread_time_ns()
+        text, _, body = payload.partition(b" ")
+        event, number = bus_wire.decode(body), int(text)
+        assert isinstance(event, BookUpdated)
+        bench.take(number, event, clock[number], worked_ns)
+        if number == count - 1:
+            break
+    await bus.close()
+    return bench.row("+ bus instead of socket", rate)
+
+
+def with_sender(
+    target: Callable[[object, int, int, str], None],
+    address: object,
+    rate: int,
+    count: int,
+    receive: Callable[[memoryview], Awaitable[list[object]]],
+) -> list[object]:
+    """Run `target` in a process of its own and `receive` here."""
+    stamps = SharedMemory(create=True, size=8 * count)
+    clock = stamps.buf.cast("q")
+    context = multiprocessing.get_context("spawn")
+    sender = context.Process(target=target, args=(address, rate, count, stamps.name))
+    sender.start()
+    try:
+        return uvloop.run(_awaited(receive(clock)))
+    finally:
+        sender.join(10)
+        clock.release()
+        stamps.close()
+        stamps.unlink()
+
+
+async def _awaited(work: Awaitable[list[object]]) -> list[object]:
+    return await work
+
+
+def bus_rows(seconds: int, port: int) -> list[list[object]]:
+    """The bus row at the lower rate, over a Valkey of its own."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbsite.settings_test")
+    from arbsite.embedded import prepare_home, prepare_valkey
+    from arbsite.home import Home
+    from arbsite.readiness import redis_answers
+    from arbsite.testing import RunningService
+
+    folder = Path(tempfile.mkdtemp(prefix="spreadline-bench-"))
+    home = Home(folder)
+    prepare_home(home)
+    (folder / "ports.json").write_text(f'{{"valkey": {port}}}')
+    server = RunningService(prepare_valkey(home), home.logs / "valkey.log")
+    try:
+        url = home.redis_url()
+        server.wait_ready(lambda: redis_answers(url))
+        rate, count = RATES[0], RATES[0] * (seconds + 1)
+        return [
+            with_sender(
+                send_by_bus, url, rate, count, lambda clock: over_bus(url, rate, count, clock)
+            )
+        ]
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seconds", type=int, default=5, help="measured seconds a row")
+    parser.add_argument("--port", type=int, default=19_841, help="of the loopback socket")
+    options = parser.parse_args()
+    rows: list[list[object]] = []
+    for rate in RATES:
+        count = rate * (options.seconds + 1)
+        for parses in (False, True):
+            rows.append(uvloop.run(in_process(rate, count, parses=parses)))
+            gc.unfreeze()
+        rows.append(
+            with_sender(
+                send_by_socket,
+                options.port,
+                rate,
+                count,
+                lambda clock, r=rate, c=count: over_socket(options.port, r, c, clock),
+            )
+        )
+    rows += bus_rows(options.seconds, options.port + 1)
+    print_table(
+        f"Tick to signal, {ASSETS} assets in rotation: µs",
+        [
+            "path",
+            "rate",
+            "p50",
+            "p90",
+            "p99",
+            "p99.9",
+            "cpu p50",
+            "cpu p99",
+            "ticks",
+            "edges",
+            "intents",
+        ],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
