@@ -123,6 +123,11 @@ class SolanaTrading:
         """Whether a swap can be signed now and its effect on our accounts would be heard."""
         return self.ring.is_fresh and any(socket.is_up for socket in self._sockets)
 
+    @property
+    def routes(self) -> RoutePolicy:
+        """Which aggregator routes `sign` accepts."""
+        return self._settings.routes
+
     # ------------------------------------------------------------------- sign
 
     def sign(self, swap: DexSwap) -> SignedSwap:
