@@ -10,7 +10,6 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -26,16 +25,17 @@ from feeds.market.events import (
 from feeds.sim.competitors import pool_price, swap_to_price
 from feeds.sim.solana.accounts import Ledger
 from feeds.sim.solana.blocks import Bid
-from feeds.sim.virtual_loop import VirtualLoop
 from feeds.still_venues import SYMBOL, SimVenues
 from trading.intent import EngineInput, FeesKnown, TimerFired, VenuesReady
 from trading.ports import HedgeMarket
 from trading.proof.database import ProofDatabase, Weather
 from trading.proof.judge import Judge
 from trading.proof.life import EngineLife
+from trading.proof.loop import ProofLoop
 from trading.proof.policies import Policy
+from trading.proof.results import SeedResult
 from trading.proof.script import Act, Script, script_of
-from trading.proof.witness import Violation, Witness
+from trading.proof.witness import Witness
 
 FAIR_BID = 14_999
 LOOK_EVERY_S = 0.25
@@ -58,22 +58,6 @@ class ShiftedClock(LoopClock):
 
     def now_ns(self) -> int:
         return super().now_ns() + self.shift_ns
-
-
-class SeedResult(msgspec.Struct, frozen=True):
-    """What one seed showed. `lines` is the event log, only where it was asked for."""
-
-    seed: int
-    violations: tuple[Violation, ...]
-    log_hash: str
-    trades: int
-    orders: int
-    swaps: int
-    deaths: int
-    faults: int
-    virtual_s: float
-    wall_ms: float = 0.0
-    lines: tuple[str, ...] = ()
 
 
 class ProofDesk:
@@ -451,5 +435,5 @@ def run_seed(
 ) -> SeedResult:
     """`prove_seed` on a virtual loop of its own."""
     work = prove_seed(script_of(seed), database, policy, is_logged=is_logged)
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=ProofLoop) as runner:
         return runner.run(work)

@@ -283,7 +283,7 @@ class EngineLife:
             self.apply(row)
         mode = self.state.mode(ASSET)
         if mode != self.told.mode:
-            self.told = Told(mode, asyncio.get_running_loop().time())
+            self.told = Told(mode, asyncio.get_running_loop().time(), now_ns)
 
     @property
     def readiness(self) -> tuple[bool, bool]:

@@ -216,3 +216,6 @@ WRONG_POLICIES: tuple[type[Policy], ...] = (
     FillsWithoutVenueIds,
     NoDeadline,
 )
+POLICIES: dict[str, type[Policy]] = {"protocol": Policy} | {
+    policy.name: policy for policy in WRONG_POLICIES
+}

@@ -18,11 +18,18 @@ from trading.proof.database import KEPT
 
 def create_database(server_url: str, name: str) -> str:
     """Make an empty database (an earlier one of the name is dropped); return its URL."""
+    drop_database(server_url, name)
+    server = server_url.rpartition("/")[0]
+    with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=10) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return f"{server}/{name}"
+
+
+def drop_database(server_url: str, name: str) -> None:
+    """Remove a database, whoever is still connected to it."""
     server = server_url.rpartition("/")[0]
     with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=10) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return f"{server}/{name}"
 
 
 def prepare_apart(dsn: str) -> None:

@@ -16,7 +16,8 @@ from solders.transaction import VersionedTransaction
 
 from arbsite.clock import Clock, ns_from_at
 from feeds.venues.transport import HttpReply, Transport, WsConnection
-from trading.proof.database import ProofDatabase
+from trading.proof.database import ProofDatabase, Row
+from trading.proof.results import Violation
 
 # An order decided before a stop may be on its way for this long (age limit of an intent).
 GRACE_S = 0.25
@@ -25,21 +26,12 @@ UNCLEAR = ("EService:Busy", "EService:Unavailable", "EGeneral:Internal")
 DEADLINE_ROUNDING_NS = 1_000_000
 
 
-class Violation(msgspec.Struct, frozen=True):
-    """A broken invariant: its name and what was seen."""
-
-    name: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.text}"
-
-
 class Told(msgspec.Struct, frozen=True):
-    """The mode an engine was last told, and when (virtual seconds)."""
+    """The mode an engine was last told, and when (virtual seconds; its wall clock)."""
 
     mode: str = "live"
     at_s: float = 0.0
+    wall_ns: int = 0
 
 
 class _OrderParams(msgspec.Struct):
@@ -98,7 +90,8 @@ class Witness:
         if count > 1:
             self.find("I1", f"order {name} was sent {count} times")
         found = await self._database.rows(
-            "SELECT leg, state, deadline_ns FROM trading_attempt WHERE cl_ord_id = %s", name
+            "SELECT leg, state, deadline_ns, sent_ns FROM trading_attempt WHERE cl_ord_id = %s",
+            name,
         )
         if not found or found[0]["state"] == "planned":
             self.find("I7", f"order {name} left without a durable intent to send it")
@@ -109,7 +102,8 @@ class Witness:
             self.find("I9", f"order {name} left without the deadline on record")
         if self._clock.now_ns() > durable_ns:
             self.find("I9", f"order {name} left after its deadline")
-        if self._is_told(told, "halt") or (found[0]["leg"] == "cex" and self._is_told(told)):
+        is_new = found[0]["leg"] == "cex" and _began_after(found[0], told)
+        if self._is_told(told, "halt") or (is_new and self._is_told(told)):
             self.find("I12", f"{found[0]['leg']} order {name} left in mode {told.mode}")
 
     def reply(self, frame: bytes, asked: dict[int, str]) -> None:
@@ -132,13 +126,15 @@ class Witness:
         if is_first:
             self.note(f"swap {name}")
         found = await self._database.rows(
-            "SELECT state, raw_tx FROM trading_attempt WHERE signature = %s", name
+            "SELECT state, raw_tx, sent_ns FROM trading_attempt WHERE signature = %s", name
         )
         if not found or found[0]["state"] == "planned":
             self.find("I7", f"swap {name} left without a durable intent to send it")
-        elif bytes(found[0]["raw_tx"]) != raw:
+            return
+        if bytes(found[0]["raw_tx"]) != raw:
             self.find("I7", f"swap {name} left with other bytes than those on record")
-        if self._is_told(told, "halt") or (is_first and self._is_told(told)):
+        is_new = is_first and _began_after(found[0], told)
+        if self._is_told(told, "halt") or (is_new and self._is_told(told)):
             self.find("I12", f"swap {name} left in mode {told.mode}")
 
     def _is_told(self, told: Told, mode: str = "") -> bool:
@@ -149,6 +145,16 @@ class Witness:
     def note(self, text: str) -> None:
         """Add a line to the event log, with the virtual time."""
         self.log.append(f"{self._clock.monotonic_ns() / 1e9:.6f} {text}")
+
+
+def _began_after(attempt: Row, told: Told) -> bool:
+    """Whether the attempt was made SENDING after the stop was known.
+
+    What was durable before may still go out, also from the next engine: the same bytes of a
+    swap until they expire.
+    """
+    sent_ns = attempt["sent_ns"]
+    return sent_ns is None or sent_ns > told.wall_ns + GRACE_S * 1e9
 
 
 class _WatchedSocket:

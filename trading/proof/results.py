@@ -1,0 +1,31 @@
+"""What a seed showed: plain records that travel between processes."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """A broken invariant (I1 … I15 of the protocol) and what was seen."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+class SeedResult(msgspec.Struct, frozen=True):
+    """The result of one seed. `lines` is the event log, only where it was asked for."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    log_hash: str
+    trades: int
+    orders: int
+    swaps: int
+    deaths: int
+    faults: int
+    virtual_s: float
+    wall_ms: float = 0.0
+    lines: tuple[str, ...] = ()
