@@ -39,8 +39,6 @@ pool_not_pinned the pinning setting · extra_instruction more than a swap · sta
 the limit · below_minimum less than the caller accepts · not_allowed the fallback is off.
 """
 
-CAUSES: tuple[Cause, ...] = Cause.__args__  # type: ignore[attr-defined]
-
 
 class RouteAsk(msgspec.Struct, frozen=True):
     """A swap of an exact raw input in one pool's pair, or through that pool when pinned."""
