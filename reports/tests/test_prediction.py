@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from arbsite.clock import utc_now, uuid7
+from arbsite.clock import at_from_ns, utc_now, uuid7
 from arbsite.errors import DomainError
 from arbsite.models import User
 from arbsite.tests.auth.people import signed_in
@@ -113,3 +113,25 @@ def test_a_haircut_is_proposed_from_the_errors_and_waits_for_approval(desk: None
     assert AssetConfig.objects.get(status="in_force").haircut_bps == 1
     with pytest.raises(DomainError, match="not traded"):
         prediction.propose_haircut("XYZ", user=user)
+
+
+def test_the_errors_are_read_by_day_and_the_proposal_waits(desk: None) -> None:
+    for number in range(60):
+        booked(number, slip="0.06")
+    client = signed_in("admin")
+    page = client.get("/v1/prediction").json()
+    assert [row["asset"] for row in page["rows"]] == ["*", "SOL"]
+    assert page["rows"][1]["figures"]["n"] == 60
+    assert page["rows"][1]["proposed_haircut_bps"] == "4.0"
+    day = at_from_ns(NOW_NS).date()
+    assert client.get(f"/v1/prediction?day={day}").json()["rows"][0]["figures"]["n"] == 60
+    assert client.get("/v1/prediction?day=2020-01-01").json()["rows"][0]["figures"]["n"] == 0
+    for bad in ("day=2020-13-01", "day=0001-01-01", "day=9999-12-31", "days=1"):
+        assert client.get(f"/v1/prediction?{bad}").status_code == 400, bad
+    answer = client.post("/v1/prediction/SOL/propose")
+    assert answer.status_code == 202
+    (proposal,) = answer.json()["proposals"]
+    assert proposal["changes"] == [
+        {"field": "haircut_bps", "before": "1", "after": "4", "is_looser": False}
+    ]
+    assert client.post("/v1/prediction/XYZ/propose").status_code == 404

@@ -49,6 +49,8 @@ TABLE: dict[str, dict[str, str]] = {
     "/v1/config/SOL": {"GET": "read", "PUT": "admin"},
     "/v1/config/SOL/approve": {"POST": "admin"},
     "/v1/config/SOL/reject": {"POST": "admin"},
+    "/v1/prediction": {"GET": "read"},
+    "/v1/prediction/SOL/propose": {"POST": "admin"},
     "/v1/backtests": {"GET": "read"},
     f"/v1/backtests/{STUDY_ID}": {"GET": "read"},
     "/v1/feasibility": {"GET": "read"},

@@ -353,7 +353,11 @@ class Race:
             return []
         bids, asks = self.world.exchange.levels(intent.spec.cex_symbol)
         far = asks[0][0] * 101 // 100 if side == "buy" else bids[0][0] * 99 // 100
-        return [(side, self._place(intent, side, qty, far))]
+        try:
+            return [(side, self._place(intent, side, qty, far))]
+        except OrderRefused:
+            # The account is short of what the far limit would cost: the base stays.
+            return []
 
     def _unwind(self, attempt: Attempt, cause: str) -> None:
         """The swap came to nothing: what an order sent ahead of it filled is given back."""
