@@ -1,6 +1,6 @@
 """What a journal holds: the engine's construction, every input in order, every decision.
 
-Inputs are written whole, market events included (decision 0015). Decisions are the effects
+Inputs are written whole, market events included (decision 0017). Decisions are the effects
 that act: `Execute`, `NoteWindow`, `RequestStop`, `RequestResume`. Their canonical bytes are
 chained: one hash names all decisions of a run so far. Files, crash safety and rotation are
 `feeds.recording`'s. Called by `keeper` (writes), `replaying` (reads).
