@@ -1,25 +1,21 @@
-"""The two legs of a trade: which goes first, what state each is in, what a residual needs.
+"""The two legs of a trade: which goes first, and what state each is in.
 
-Three pure parts: the order policy (expected value of each order, domain "order of the
-legs"), the attempt and trade state machines as one table each, and the decision about a
-residual. The engine asks for the order, the executor owns the states. Not here: sending,
+Two pure parts: the order policy (expected value of each order, domain "order of the
+legs"), and the attempt and trade state machines as one table each. The engine asks for the
+order, the executor owns the states. Not here: what a residual needs (`residual`), sending,
 booking, clocks, the database.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
 from arbsite.errors import IllegalTransition
-from arbsite.units import decimal_from_int
-from feeds.market.spec import MarketSpec
-from feeds.venues.base import Side
 from trading.bidding import Congestion
-from trading.intent import AssetSettings, LegOrder, OrderVerdict
+from trading.intent import LegOrder, OrderVerdict
 from trading.landing import Posterior
 
 # ---- order policy -------------------------------------------------------------------
@@ -227,47 +223,3 @@ def next_trade_state(state: TradeState, event: TradeEvent) -> TradeState:
         return TRADE_TABLE[state, event]
     except KeyError:
         raise IllegalTransition(f"trade: {event} is not allowed in {state}") from None
-
-
-# ---- residual -----------------------------------------------------------------------
-
-
-class ResidualVerdict(msgspec.Struct, frozen=True):
-    """What to do with a residual: hedge `lots` on the `side`, book as dust, or park."""
-
-    action: Literal["flat", "hedge", "dust", "operator"]
-    reason: str
-    side: Side = "sell"
-    lots: int = 0
-
-
-def residual_action(
-    residual_lots: int,
-    spec: MarketSpec,
-    settings: AssetSettings,
-    *,
-    price_ticks: int,
-    cex_quote_usd: Decimal,
-    attempts_left: int,
-    naked_s: float,
-) -> ResidualVerdict:
-    """Decide on a residual in lots, positive = long base (to sell), negative = short.
-
-    `price_ticks` is the book price the hedge would meet and `cex_quote_usd` the mark of
-    its quote asset. Below the venue's minimum it is dust, netted into a later trade. Too
-    large, too old or out of attempts it is parked for an operator.
-    """
-    if residual_lots == 0:
-        return ResidualVerdict("flat", "no residual")
-    side: Side = "sell" if residual_lots > 0 else "buy"
-    lots = abs(residual_lots) // spec.qty_increment_lots * spec.qty_increment_lots
-    cost = decimal_from_int(lots * price_ticks, spec.price_precision + spec.qty_precision)
-    if lots < spec.qty_min_lots or cost < Decimal(spec.cost_min):
-        return ResidualVerdict("dust", "below the venue's minimum order", side, abs(residual_lots))
-    if cost * cex_quote_usd > settings.max_naked_usd:
-        return ResidualVerdict("operator", "residual above the naked limit", side, lots)
-    if attempts_left <= 0:
-        return ResidualVerdict("operator", "no hedge attempts left", side, lots)
-    if naked_s > settings.max_naked_s:
-        return ResidualVerdict("operator", "naked for too long", side, lots)
-    return ResidualVerdict("hedge", "residual above dust", side, lots)

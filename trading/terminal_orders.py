@@ -61,7 +61,7 @@ def order(trade_id: UUID, wanted: Wanted, *, user: User, reason: str, wait_s: fl
     if row.state in ("refused", "expired"):
         raise CommandError(f"Refused: {row.answer or row.get_state_display()}.")
     if row.state in ("requested", "taken"):
-        raise CommandError(f"No answer within {wait_s:.0f} s: {engine_word()}")
+        raise CommandError(f"No answer within {wait_s:.0f} s: {engine_word()} Look at its log.")
     return row
 
 
@@ -73,4 +73,4 @@ def engine_word() -> str:
     silent_s = (utc_now() - lease.heartbeat_at).total_seconds()
     if silent_s > SILENT_AFTER_S:
         return f"the engine {lease.holder} has been silent for {silent_s:.0f} s; restart it."
-    return f"the engine {lease.holder} is alive (epoch {lease.epoch}); look at its log."
+    return f"the engine {lease.holder} is alive (epoch {lease.epoch})."

@@ -1,8 +1,7 @@
-"""The order policy, the two state tables, the residual decision, the posteriors."""
+"""The order policy, the two state tables, the posteriors."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from itertools import product
 from typing import get_args
 
@@ -11,7 +10,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from arbsite.errors import IllegalTransition
-from trading.intent import AssetSettings
 from trading.landing import FILLING_PRIOR, Posterior, beta_quantile
 from trading.legs import (
     ATTEMPT_TABLE,
@@ -26,10 +24,7 @@ from trading.legs import (
     leg_risk_bps,
     next_attempt_state,
     next_trade_state,
-    residual_action,
 )
-
-from .builders import make_spec
 
 CERTAIN_FILL = Posterior(1e12, 1e-6)
 LANDING_PRIOR = Posterior(8.5, 1.5)
@@ -163,49 +158,3 @@ def test_nothing_is_ever_sent_from_an_uncertain_state() -> None:
 
 def test_a_closed_trade_reopens_only_by_a_late_fill() -> None:
     assert [pair for pair in TRADE_TABLE if pair[0] == "closed"] == [("closed", "late_fill")]
-
-
-@pytest.mark.parametrize(
-    ("residual", "attempts", "naked_s", "action", "side"),
-    [
-        (0, 3, 1, "flat", "sell"),
-        (1_999_999, 3, 1, "dust", "sell"),
-        (50_000_000, 3, 1, "hedge", "sell"),
-        (-50_000_000, 1, 1, "hedge", "buy"),
-        (-50_000_000, 0, 1, "operator", "buy"),
-        (50_000_000, 3, 121, "operator", "sell"),
-        (51 * 10**8, 3, 1, "operator", "sell"),
-    ],
-)
-def test_residuals(residual: int, attempts: int, naked_s: float, action: str, side: str) -> None:
-    verdict = residual_action(
-        residual,
-        make_spec(),
-        AssetSettings(asset="SOL", version=1),
-        price_ticks=15_000,
-        cex_quote_usd=Decimal(1),
-        attempts_left=attempts,
-        naked_s=naked_s,
-    )
-    assert (verdict.action, verdict.side) == (action, side)
-    if action == "hedge":
-        assert verdict.lots == abs(residual)
-
-
-def test_a_hedge_is_whole_increments_and_costs_at_least_the_minimum() -> None:
-    spec = make_spec(qty_increment_lots=1000, cost_min="10")
-    config = AssetSettings(asset="SOL", version=1)
-
-    def decide(lots: int):
-        return residual_action(
-            lots,
-            spec,
-            config,
-            price_ticks=15_000,
-            cex_quote_usd=Decimal(1),
-            attempts_left=1,
-            naked_s=0,
-        )
-
-    assert decide(10_000_999).lots == 10_000_000
-    assert decide(6_000_000).action == "dust"
