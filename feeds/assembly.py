@@ -76,6 +76,7 @@ def market_recorder(
         (market.spec for market in markets),
         book_symbols(markets),
         (endpoint.label for endpoint in solana_endpoints()),
+        settings.SOLANA_PROGRAMS,
     )
     spool = Spool(
         settings.RECORDINGS,
