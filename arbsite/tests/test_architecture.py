@@ -26,6 +26,9 @@ PURE_SET = {
     "trading.legs",
     "trading.engine",
     "trading.windows",
+    "trading.bidding",
+    "trading.prediction",
+    "trading.residual",
     "trading.paper.*",
     "reports.profiles",
 }
