@@ -13,13 +13,13 @@ import msgspec
 
 from arbsite.units import int_from_decimal_ceil, int_from_decimal_exact
 from feeds.market.events import BookUpdated, InstrumentUpdated
-from feeds.market.spec import DIRECTIONS, Direction, MarketSpec
+from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction, MarketSpec
 from risk.anomaly import BasisDetector, BasisModel
 from risk.gates import GateLimits
 from trading.anchor import Anchor
 from trading.bidding import Congestion, OddsTable
 from trading.evaluation import Look, Sized, Terms, edge_bounds, look
-from trading.feed_state import PoolCurve
+from trading.feed_state import SOL_SYMBOL, PoolCurve
 from trading.intent import AssetSettings, DayUsage, Execute
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
@@ -69,6 +69,12 @@ class AssetState:
         self._looked: tuple[BookUpdated, PoolCurve, float, Terms] | None = None
         self._looks: tuple[Look, ...] | None = ()
         self._bounds: tuple[PoolCurve, Terms, float, float] | None = None
+        self._limits: tuple[AssetSettings, GateLimits] | None = None
+        # The books that give this asset's marks; its quote assets never change.
+        quotes = (spec.cex_quote, spec.pool_quote)
+        self.mark_symbols = tuple(
+            sorted({SOL_SYMBOL} | {MARK_SYMBOLS[name] for name in quotes if name in MARK_SYMBOLS})
+        )
         self.sized: Sized | None = None
         self.anchors: dict[Direction, Anchor] = {}
         self.quote_refusal = ""
@@ -114,10 +120,12 @@ class AssetState:
     def limits(
         self, *, max_balances_age_ms: int, max_fees_age_ms: int, max_gap_bps: float
     ) -> GateLimits:
-        """The settings in force, as the gates want them."""
+        """The settings in force, as the gates want them; made once per configuration."""
         settings = self.settings
         assert settings is not None
-        return GateLimits(
+        if self._limits is not None and self._limits[0] is settings:
+            return self._limits[1]
+        limits = GateLimits(
             max_frame_age_ms=settings.max_frame_age_ms,
             max_slot_lag=settings.max_slot_lag,
             max_balances_age_ms=max_balances_age_ms,
@@ -130,6 +138,8 @@ class AssetState:
             max_notional_usd=settings.max_notional_usd,
             min_profit_usd=settings.min_profit_usd,
         )
+        self._limits = (settings, limits)
+        return limits
 
     def count_use(self, effect: Execute) -> None:
         """Count an intent against the day until the store's own figures arrive."""

@@ -13,13 +13,12 @@ import msgspec
 from arbsite.keys import intent_key
 from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import QuoteRefused, Whirlpool
-from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
+from feeds.market.spec import DIRECTIONS, Direction
 from risk.gates import Candidate, GateState, Refused, check
 from trading.anchor import PROBE, STATE_GATES, VALUE_GATES, Anchor
 from trading.asset_state import AssetState, Decision, Said
 from trading.engine_state import EngineState
 from trading.evaluation import Found, Look, Scene, Sized, find_size, price_size
-from trading.feed_state import SOL_SYMBOL
 from trading.intent import (
     DecisionAges,
     Effect,
@@ -281,14 +280,13 @@ class Decider:
 
     def _mark_age_ms(self, asset: AssetState, now_ns: int) -> float | None:
         """The oldest proof of the mark books this asset needs (a quiet book is not old)."""
-        symbols = {SOL_SYMBOL} | {
-            MARK_SYMBOLS[quote]
-            for quote in (asset.spec.cex_quote, asset.spec.pool_quote)
-            if quote in MARK_SYMBOLS
-        }
-        ages = [_age_ms(now_ns, self._state.feeds.proof_ns("kraken", symbol)) for symbol in symbols]
-        known = [age for age in ages if age is not None]
-        return max(known) if len(known) == len(ages) else None
+        oldest_ns = now_ns
+        for symbol in asset.mark_symbols:
+            proof_ns = self._state.feeds.proof_ns("kraken", symbol)
+            if proof_ns is None:
+                return None
+            oldest_ns = min(oldest_ns, proof_ns)
+        return _age_ms(now_ns, oldest_ns)
 
     def _candidate(self, asset: AssetState, sized: Sized, row: WindowRow) -> Candidate:
         spec = asset.spec
