@@ -45,7 +45,7 @@ from trading.paper.trade import PaperTrade
 from trading.pricing import success_usd
 
 TIMER_NS: Final = 100_000_000
-HOLDINGS_NS: Final = 5_000_000_000
+REFRESH_NS: Final = 5_000_000_000
 
 Reshape = Callable[[Intent, Engine, PaperExecutor], Intent | None]
 """Changes an intent before it is traded; None refuses it. For the ablation only."""
@@ -88,7 +88,7 @@ class BacktestDesk:
         self._reshape = reshape
         self._versions: dict[str, int] = {}
         self._next_timer_ns = 0
-        self._next_holdings_ns = 0
+        self._next_refresh_ns = 0
         self._has_started = False
 
     # ---- the stream -----------------------------------------------------------------
@@ -115,18 +115,21 @@ class BacktestDesk:
     def _start(self, at_ns: int) -> None:
         self._has_started = True
         self._next_timer_ns = at_ns + TIMER_NS
-        self._next_holdings_ns = at_ns + HOLDINGS_NS
-        fees = FeesKnown(self.setup.taker, self.setup.model.base_fee_lamports, at_ns)
         for settings in self.setup.settings.values():
             traded = msgspec.structs.replace(settings, mode="live")
             watched = msgspec.structs.replace(settings, mode="observe")
             self._tell(SettingsApplied(traded, at_ns))
             self._tell_shadow(SettingsApplied(watched, at_ns))
-        for both in (fees, VenuesReady(kraken=True, solana=True, at_ns=at_ns)):
-            self._tell_both(both)
-        self._tell_both(self.paper.chain_fees(at_ns))
+        self._tell_both(VenuesReady(kraken=True, solana=True, at_ns=at_ns))
         self._tell(self._mode("*", "live", "desk", at_ns))
         self._tell_shadow(self._mode("*", "live", "desk", at_ns))
+        self._refresh(at_ns)
+
+    def _refresh(self, at_ns: int) -> None:
+        """Repeat what the host reads from the venues every few seconds: it would age."""
+        self._next_refresh_ns = at_ns + REFRESH_NS
+        self._tell_both(FeesKnown(self.setup.taker, self.setup.model.base_fee_lamports, at_ns))
+        self._tell_both(self.paper.chain_fees(at_ns))
         self._tell_both(self.ledger.holdings(at_ns))
 
     def _run_until(self, at_ns: int) -> None:
@@ -143,10 +146,8 @@ class BacktestDesk:
 
     def _beat(self, at_ns: int) -> None:
         marks = {name: mark.usd for name, mark in self.engine.state.feeds.marks.items()}
-        if self.ledger.rebalance(at_ns, marks) or at_ns >= self._next_holdings_ns:
-            self._next_holdings_ns = at_ns + HOLDINGS_NS
-            self._tell_both(self.ledger.holdings(at_ns))
-            self._tell_both(self.paper.chain_fees(at_ns))
+        if self.ledger.rebalance(at_ns, marks) or at_ns >= self._next_refresh_ns:
+            self._refresh(at_ns)
         self._tell_both(TimerFired(at_ns))
 
     def _hear(self, told: list[EngineInput], at_ns: int) -> None:

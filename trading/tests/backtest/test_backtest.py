@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from arbsite.clock import seeded_random
 from arbsite.errors import SetupError
-from feeds.market.events import BookUpdated, PoolUpdated, SlotAdvanced
+from feeds.market.events import (
+    BookUpdated,
+    FeedProof,
+    MarketEvent,
+    PoolUpdated,
+    SlotAdvanced,
+)
 from trading.backtest.desk import BacktestDesk, DeskSetup
 from trading.backtest.figures import tail_mean
 from trading.backtest.parameters import parse_set, setup_from
@@ -41,6 +48,10 @@ def desk_over(tape: Tape, seed: int = 1, **values: str) -> BacktestDesk:
         desk.handle(event)
     desk.finish()
     return desk
+
+
+def shifted(event: MarketEvent, by_ns: int) -> MarketEvent:
+    return msgspec.structs.replace(event, recv_ns=event.recv_ns + by_ns)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +189,23 @@ def test_figures_hang_together(result):
     assert wide.windows < first.windows / 3
     assert result.source_hash
     assert result.to_ns > result.from_ns
+
+
+def test_what_the_host_reads_again_and_again_never_grows_old():
+    """Fees, balances and chain prices age: hours into a quiet market they still stand."""
+    market = SimulatedMarket("busy", 7, 0.5, assets=["SOL"])
+    quiet_ns, start_ns = 1_800 * 10**9, market.span_ns[0]
+    alive = [
+        FeedProof(venue, "*", start_ns + at_ns)
+        for at_ns in range(0, quiet_ns, 2 * 10**9)
+        for venue in ("kraken", "solana")
+    ]
+    late = [shifted(event, quiet_ns) for event in market.events()]
+    tape = Tape("late", market.specs, [*alive, *late])
+    desk = desk_over(tape)
+    assert desk.trades
+    gates = {note.window.blocked_by for note in desk.windows.values()}
+    assert not gates & {"fees", "balances"}
 
 
 def test_progress_ends_at_one(tape):
