@@ -160,10 +160,13 @@ class AssetState:
         dex_landed: bool | None,
         cex_filled_ratio: float | None,
         model: OrderModel,
+        at_ns: int,
     ) -> None:
         """Update the odds of both legs from a closed trade; None = that leg was not sent."""
         if dex_landed is not None:
-            self.landing.learn(tip_lamports, congestion, landed=dex_landed, memory=model.memory)
+            self.landing.learn(
+                tip_lamports, congestion, landed=dex_landed, memory=model.memory, at_ns=at_ns
+            )
         if cex_filled_ratio is not None:
             self.filling = self.filling.after(cex_filled_ratio >= 0.9, memory=model.memory)
         self.terms = None

@@ -22,6 +22,11 @@ Congestion = Literal["low", "usual", "high"]
 # The wanted priority price against its own longer past.
 _LOW, _HIGH = 0.6, 1.7
 
+# Evidence counts half after an hour: a route refused for its odds earns no new evidence, so
+# without this one storm would silence it for good.
+HALF_LIFE_MINUTES: Final = 60
+_MINUTE_NS = 60_000_000_000
+
 # A prior that saturates: doubling a small tip helps, doubling a large one hardly does, and a
 # leader drops some packets whatever is paid. Worth ten observations.
 _PRIOR_TOP, _PRIOR_GAIN, _PRIOR_SCALE, _PRIOR_WEIGHT = 0.90, 0.15, 100_000.0, 10.0
@@ -72,15 +77,40 @@ class OddsTable:
     def __init__(self) -> None:
         self._counts: dict[tuple[Congestion, int], Posterior] = {}
         self._pooled: dict[Congestion, tuple[TipOdds, ...]] = {}
+        self._faded_ns: int | None = None
 
     def learn(
-        self, tip_lamports: int, congestion: Congestion, *, landed: bool, memory: float
+        self,
+        tip_lamports: int,
+        congestion: Congestion,
+        *,
+        landed: bool,
+        memory: float,
+        at_ns: int,
     ) -> None:
         """Count one outcome for the tier the tip belongs to."""
+        self.fade(at_ns)
         tier = tier_of(tip_lamports)
         known = self._counts.get((congestion, tier), prior_of(tier))
         self._counts[congestion, tier] = known.after(landed, memory=memory)
         self._pooled.pop(congestion, None)
+
+    def fade(self, now_ns: int) -> None:
+        """Let what was learnt fall back towards the prior, by whole minutes."""
+        if self._faded_ns is None:
+            self._faded_ns = now_ns
+        minutes = (now_ns - self._faded_ns) // _MINUTE_NS
+        if minutes <= 0:
+            return
+        self._faded_ns += minutes * _MINUTE_NS
+        kept = 0.5 ** (minutes / HALF_LIFE_MINUTES)
+        for (congestion, tier), known in self._counts.items():
+            prior = prior_of(tier)
+            self._counts[congestion, tier] = Posterior(
+                prior.alpha + (known.alpha - prior.alpha) * kept,
+                prior.beta + (known.beta - prior.beta) * kept,
+            )
+        self._pooled.clear()
 
     def odds(self, congestion: Congestion, ceiling_lamports: int) -> tuple[TipOdds, ...]:
         """The tiers up to the ceiling (the lowest always), odds never falling with the tip."""

@@ -232,7 +232,7 @@ class DeskState:
 
 
 _OUTCOMES_SQL = """
-SELECT asset, tip_lamports, congestion, dex_landed, cex_filled_ratio FROM (
+SELECT asset, tip_lamports, congestion, dex_landed, cex_filled_ratio, detect_ns AS at_ns FROM (
     SELECT t.asset, t.detect_ns,
         row_number() OVER (PARTITION BY t.asset ORDER BY t.detect_ns DESC) AS age,
         (o.intent ->> 'tip_lamports')::bigint AS tip_lamports,

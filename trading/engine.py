@@ -279,6 +279,7 @@ class Engine:
                     dex_landed=outcome.dex_landed,
                     cex_filled_ratio=outcome.cex_filled_ratio,
                     model=self.state.model.order,
+                    at_ns=outcome.at_ns,
                 )
         return []
 
@@ -327,6 +328,7 @@ class Engine:
             dex_landed=event.dex_landed,
             cex_filled_ratio=event.cex_filled_ratio,
             model=self.state.model.order,
+            at_ns=self.state.now_ns,
         )
         if state.settings is not None:
             state.cooldown_until_ns = event.at_ns + state.settings.cooldown_ms * 1_000_000

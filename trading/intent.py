@@ -241,6 +241,7 @@ class LandingOutcome(msgspec.Struct, frozen=True):
     congestion: str
     dex_landed: bool | None
     cex_filled_ratio: float | None
+    at_ns: int
 
 
 class OutcomesKnown(msgspec.Struct, frozen=True, tag="outcomes_known"):

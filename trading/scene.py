@@ -129,6 +129,7 @@ def _odds(state: EngineState, asset: AssetState, settings: AssetSettings, taker:
     price = known.price.get(pool) if known else None
     usual = known.usual.get(pool, 0) if known else 0
     congestion = congestion_of(price, usual) if price is not None else "usual"
+    asset.landing.fade(state.now_ns)
     ceiling = settings.tip_lamports if known and known.can_tip else 0
     return Odds(
         taker=taker,

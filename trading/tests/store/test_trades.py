@@ -291,4 +291,6 @@ async def test_a_restarted_engine_reads_how_the_last_trades_went(
     await store.commit(trade)
     known = await state.read_outcomes()
     assert known.at_ns == NOW_NS
-    assert known.outcomes == (LandingOutcome("SOL", 0, "usual", False, 0.5),)
+    assert known.outcomes == (
+        LandingOutcome("SOL", 0, "usual", False, 0.5, trade.intent.detect_ns),
+    )
