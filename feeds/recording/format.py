@@ -133,8 +133,10 @@ class BlockPacker:
         kind, source, at_ns, payload = record
         if not self.records:
             self.first_ns = self.last_ns = at_ns
-        self.first_ns = min(self.first_ns, at_ns)
-        self.last_ns = max(self.last_ns, at_ns)
+        elif at_ns > self.last_ns:
+            self.last_ns = at_ns
+        elif at_ns < self.first_ns:
+            self.first_ns = at_ns
         self._parts.append(_RECORD.pack(kind, source, at_ns, len(payload)))
         self._parts.append(payload)
         self.raw_bytes += _RECORD.size + len(payload)

@@ -108,6 +108,7 @@ class Spool:
         # Records, and records already known lost, of the block that is not on disk yet.
         self._unflushed = self._unflushed_gap = 0
         self._segment: SegmentWriter | None = None
+        self._is_full = False
         self._sequence = 0
         self._opened_ns = self._flushed_ns = self._synced_ns = 0
         self._retry_ns = 0
@@ -191,6 +192,7 @@ class Spool:
             log.error("recording.failed", folder=str(self.folder), error=str(error))
             self._retry_ns = self._clock.monotonic_ns() + round(self._limits.retry_s * _NS)
             segment, self._segment = self._segment, None
+            self._is_full = False
             if segment is not None:
                 segment.abandon()
             self.discarded += self._unflushed
@@ -227,7 +229,7 @@ class Spool:
             self.wants_boundary = True
 
     def _write(self, entry: Entry) -> None:
-        if self._segment is not None and self._is_full():
+        if self._is_full:
             if self._content.is_boundary(entry):
                 self._close_segment()
             else:
@@ -240,15 +242,6 @@ class Spool:
             segment.add(record)
         if segment.pending_bytes >= self._limits.block_bytes:
             self._flush(segment)
-
-    def _is_full(self) -> bool:
-        assert self._segment is not None
-        age_ns = self._clock.monotonic_ns() - self._opened_ns
-        return (
-            self._segment.file_bytes + self._segment.pending_bytes // 4
-            >= self._limits.segment_bytes
-            or age_ns >= self._limits.segment_s * _NS
-        )
 
     def _open_segment(self) -> SegmentWriter:
         now_ns = self._clock.monotonic_ns()
@@ -273,7 +266,9 @@ class Spool:
         before = segment.file_bytes
         segment.flush()
         self._note_written(segment.file_bytes - before)
-        self._flushed_ns = self._clock.monotonic_ns()
+        self._flushed_ns = now_ns = self._clock.monotonic_ns()
+        is_old = now_ns - self._opened_ns >= self._limits.segment_s * _NS
+        self._is_full = is_old or segment.file_bytes >= self._limits.segment_bytes
 
     def _keep_durable(self) -> None:
         segment, now_ns = self._segment, self._clock.monotonic_ns()
@@ -286,6 +281,7 @@ class Spool:
 
     def _close_segment(self) -> None:
         segment, self._segment = self._segment, None
+        self._is_full = False
         assert segment is not None
         before = segment.file_bytes
         segment.close()
