@@ -48,11 +48,11 @@ class Hedging:
         elif trade.verdicts and trade.verdicts[-1]["act"] == FLATTEN_ORDERED:
             # Nothing automatic follows a person's own order.
             left = f"{trade.residual_base} left after the flatten that was ordered"
-            await self._park(verdict, left, market)
+            await self._park(left, market)
         elif verdict.act == "operator":
-            await self._park(verdict, verdict.reason, market)
+            await self._park(verdict.reason, market)
         elif self._desk.mode(trade.intent.asset) == "halt":
-            await self._park(verdict, "the desk is killed: hedges wait for a person", market)
+            await self._park("the desk is killed: hedges wait for a person", market)
         elif self._hand.outcomes_confirmed():
             await self._check_naked_total()
             await self._act(verdict, market)
@@ -210,13 +210,15 @@ class Hedging:
                 str(limit),
             )
 
-    async def _park(self, verdict: ResidualVerdict, why: str, market: HedgeMarket | None) -> None:
+    async def _park(self, why: str, market: HedgeMarket | None) -> None:
         """Hand the trade to a person, loudly: incident, stop, red banner, the loss counted."""
         trade = self._hand.trade
         self._hand.move("parked")
         trade.outcome = "partial"
         trade.reason = why
-        self.keep(verdict, act="operator", reason=why)
+        # Priced as a person's order: the automatic hedges may be used up.
+        ordered = self.look(market, is_ordered=True)
+        self.keep(ordered, act="operator", reason=why)
         marked = min(booking.marked_usd(trade, market), Decimal(0))
         release = DayRelease(Decimal(0), Decimal(0), marked - trade.day_pnl_usd)
         trade.day_pnl_usd = marked
@@ -225,7 +227,7 @@ class Hedging:
             trade.intent.asset,
             "residual_parked",
             f"{trade.residual_base} {trade.intent.asset} left over: {why}."
-            f" Suggested: {verdict.suggestion}",
+            f" Suggested: {ordered.suggestion}",
             str(trade.residual_base),
             "0",
         )
