@@ -30,6 +30,7 @@ Entry = tuple[int, int, int, Any, int]
 """(kind, source, at ns, payload, size): what `put` takes; the content makes records of it."""
 
 _NS = 1_000_000_000
+_WIDTH = 5
 
 
 class SpoolLimits(msgspec.Struct, frozen=True):
@@ -101,7 +102,8 @@ class Spool:
         self._profile = profile
         self._limits = limits or SpoolLimits()
         # What waits is the difference of two counters, each written by one thread only.
-        self._entries: deque[Entry] = deque()
+        # Entries lie flat, field after field: a queue of tuples would wake the collector.
+        self._fields: deque[Any] = deque()
         self._bound = self._limits.pending_bytes
         self._given = self._taken = 0
         self._lost_told = self._lost_counted = 0
@@ -150,10 +152,10 @@ class Spool:
             return
         if self.lost != self._lost_told:
             missing, self._lost_told = self.lost - self._lost_told, self.lost
-            self._entries.append((GAP, 0, at_ns, missing, 0))
+            self._fields.extend((GAP, 0, at_ns, missing, 0))
             self.wants_boundary = True
         self._given += size
-        self._entries.append((kind, source, at_ns, payload, size))
+        self._fields.extend((kind, source, at_ns, payload, size))
 
     def close(self) -> None:
         """Write everything taken, the footer included, and end the thread."""
@@ -173,7 +175,7 @@ class Spool:
 
     def _round(self) -> None:
         """Write what waits; a disk that fails costs records, never the engine."""
-        if self._entries and not self._guard(self._drain):
+        if self._fields and not self._guard(self._drain):
             self._discard()
         if self._segment is not None:
             self._guard(self._keep_durable)
@@ -205,17 +207,20 @@ class Spool:
         if self._segment is None and self._clock.monotonic_ns() < self._retry_ns:
             self._discard()
             return
-        for _ in range(len(self._entries)):
-            entry = self._entries.popleft()
-            self._taken += entry[4]
-            self._write(entry)
+        for _ in range(len(self._fields) // _WIDTH):
+            self._write(self._next())
+
+    def _next(self) -> Entry:
+        take = self._fields.popleft
+        entry = (take(), take(), take(), take(), take())
+        self._taken += entry[4]
+        return entry
 
     def _discard(self) -> None:
         """Forget what waits while the disk cannot take it; the next file shows the gap."""
         fresh = known = 0
-        for _ in range(len(self._entries)):
-            entry = self._entries.popleft()
-            self._taken += entry[4]
+        for _ in range(len(self._fields) // _WIDTH):
+            entry = self._next()
             if entry[0] == GAP:
                 known += entry[3]
             else:
@@ -225,7 +230,7 @@ class Spool:
 
     def _mark_gap(self, records: int) -> None:
         if records:
-            self._entries.appendleft((GAP, 0, self._clock.now_ns(), records, 0))
+            self._fields.extendleft((0, records, self._clock.now_ns(), 0, GAP))
             self.wants_boundary = True
 
     def _write(self, entry: Entry) -> None:

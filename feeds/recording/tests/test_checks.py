@@ -142,7 +142,7 @@ def test_after_an_overload_the_books_that_stand_are_said_again(tmp_path: Path) -
         tell(book)
     assert recorder.spool.lost == 9
     recorder.spool.start()
-    while recorder.spool._entries:
+    while recorder.spool._fields:
         recorder.spool._stopping.wait(0.01)
     for at_ns in (20, 21, 22):
         recorder.kraken_frame(b"later", at_ns)
