@@ -28,9 +28,15 @@ FULL = "full system"
 FIXED_SIZES_USD = (2_500, 5_000, 10_000, 15_000, 20_000, 30_000)
 # A fixed size that may look again later in a window waits for a bigger edge: another policy.
 WAITING_SIZE_USD = 20_000
-# The reference configuration of these studies: depth and inventory bound the size, not a
-# cap on the notional; a swap may tip.
-REFERENCE = {"fee_tier": "10", "max_notional_usd": "100000", "tip_lamports": "200000"}
+# The reference configuration of these studies: depth and inventory bound the size, not a cap
+# on a trade or a day (which would stop the best policy first); a swap may tip.
+REFERENCE = {
+    "fee_tier": "10",
+    "max_notional_usd": "100000",
+    "tip_lamports": "200000",
+    "daily_notional_cap_usd": "1000000000",
+    "daily_trades_cap": "1000000",
+}
 # Opening inventory in multiples of the demonstration desk's $50k an asset and venue: so much
 # that sizing is what is compared. What rebalancing is worth is asked of the small desk.
 _INVENTORY = 10
@@ -41,9 +47,7 @@ _NO_GATES = {
     "haircut_bps": "0",
     "max_frame_age_ms": "1000000000",
     "max_slot_lag": "30000",
-    "daily_notional_cap_usd": "1000000000000",
     "daily_loss_cap_usd": "1000000000000",
-    "daily_trades_cap": "1000000000",
 }
 _OPEN_MODEL = EngineModel(max_balances_age_ms=10**12, max_fees_age_ms=10**12, max_gap_bps=1e9)
 _BLOCK_NS = 300_000_000_000
