@@ -62,6 +62,7 @@ from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal
 from trading.lease import Lease, LeaseLost
 from trading.local_kill import LocalKill
+from trading.markouts import Markouts
 from trading.measure import Measure
 from trading.outage import Outage
 from trading.ports import Desk, HedgeMarket, OrdersPerMinute
@@ -151,6 +152,7 @@ class EngineHost:
         )
         self._pictures = Pictures(bus, self._state, profile=profile)
         self._pills = VenuePills()
+        self._markouts = Markouts(self._store, specs, self._hedge_market)
         self._notes: list[NoteWindow] = []
         self._shown: list[NoteWindow] = []
         self._deciding = False
@@ -241,6 +243,7 @@ class EngineHost:
             self._tasks.start(self._take_from_bus(), "bus-feeds")
         self._tasks.every(0.1, self._tick, "timer")
         self._tasks.every(1.0, self._write_windows, "windows")
+        self._tasks.every(1.0, self._markouts.save, "markouts")
         self._tasks.every(0.05, self._show_spreads, "spreads")
         self._tasks.every(1.0, self._show_metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
@@ -300,6 +303,7 @@ class EngineHost:
                 self._tasks.start(self._link.lift(effect), "lift")
         if isinstance(event, TradeClosed):
             self._measure.settled(event)
+            self._markouts.settled(event)
 
     def _execute(self, intent: Intent, effects: list[Effect]) -> None:
         """Start an intent together with the note of the window it fires at."""
@@ -344,7 +348,9 @@ class EngineHost:
         return {"USD": Decimal(1), **marks}
 
     async def _tick(self) -> None:
-        self.apply(TimerFired(at_ns=self._clock.now_ns()))
+        now_ns = self._clock.now_ns()
+        self.apply(TimerFired(at_ns=now_ns))
+        self._markouts.look(now_ns)
 
     # ---- venues ---------------------------------------------------------------------
 
