@@ -17,6 +17,8 @@ from django.db.models import QuerySet, Sum
 
 from arbsite.errors import DomainError
 from arbsite.models import User
+from reports import markouts
+from reports.markouts import MarkoutFigure
 from trading import services
 from trading.backtest.errors import ErrorFigures, Prediction, error_figures
 from trading.intent import Intent
@@ -51,6 +53,7 @@ class PredictionPicture(msgspec.Struct, frozen=True):
     causes: CauseSums
     haircut_bps: str | None
     proposed_haircut_bps: str | None
+    markouts: list[MarkoutFigure]
 
 
 def closed_trades(*, since_ns: int = 0, until_ns: int | None = None) -> QuerySet[Trade]:
@@ -166,11 +169,13 @@ def cause_sums(trades: Iterable[Finished]) -> CauseSums:
 
 def pictures(*, since_ns: int = 0, until_ns: int | None = None) -> list[PredictionPicture]:
     """All assets together, then each; without trades only the first."""
-    trades = finished(closed_trades(since_ns=since_ns, until_ns=until_ns))
+    rows = list(closed_trades(since_ns=since_ns, until_ns=until_ns))
+    trades = finished(rows)
     in_force = dict(
         AssetConfig.objects.filter(status="in_force").values_list("asset", "haircut_bps")
     )
-    found = [PredictionPicture("*", figures_of(trades), cause_sums(trades), None, None)]
+    everything = figures_of(trades), cause_sums(trades)
+    found = [PredictionPicture("*", *everything, None, None, markouts.figures(rows))]
     for asset in sorted({one.asset for one in trades}):
         own = [one for one in trades if one.asset == asset]
         proposed = haircut_bps(own)
@@ -182,6 +187,7 @@ def pictures(*, since_ns: int = 0, until_ns: int | None = None) -> list[Predicti
                 causes=cause_sums(own),
                 haircut_bps=None if haircut is None else f"{haircut.normalize():f}",
                 proposed_haircut_bps=None if proposed is None else f"{proposed:f}",
+                markouts=markouts.figures(row for row in rows if row.asset == asset),
             )
         )
     return found

@@ -356,6 +356,26 @@ class LedgerEntry(models.Model):
         return f"{self.venue} {self.venue_asset} {self.delta}"
 
 
+class Markout(models.Model):
+    """Where the base asset's mark stood at a trade's settlement, and seconds after it.
+
+    A middle of the Kraken book in USD. A horizon at which the book was unusable, or the
+    engine away, has no row.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    trade = models.ForeignKey(Trade, on_delete=models.PROTECT, related_name="markouts")
+    horizon_s = models.PositiveSmallIntegerField()
+    mark_usd = models.DecimalField(max_digits=38, decimal_places=18)
+    at_ns = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["trade", "horizon_s"], name="markout_once")]
+
+    def __str__(self) -> str:
+        return f"{self.trade_id} +{self.horizon_s} s"
+
+
 class Outbox(models.Model):
     """Bus messages written in the transaction they report; the relay sends them on."""
 
