@@ -7,7 +7,7 @@ engine's own records, so that a row read here is the row the engine published. C
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ from arbsite import events
 from arbsite.streams import Picture, encoded, rows_data
 from feeds.market.spec import Direction
 from trading import rows
+from trading.bound_quote import bound_quote
 from trading.intent import Intent
 from trading.models import Attempt, Fill, LedgerEntry, Opportunity, Trade, Window
 
@@ -94,14 +95,36 @@ class LedgerPicture(msgspec.Struct, frozen=True):
     at_ns: int
 
 
+class AttemptPicture(msgspec.Struct, frozen=True):
+    """What is proven about one attempt; its amounts and times are in the trade's legs.
+
+    `evidence` are the entries of its life: an event or a question, when, and the answer.
+    """
+
+    id: str
+    leg: str
+    seq: int
+    state: str
+    cl_ord_id: str | None
+    order_id: str
+    signature: str | None
+    deadline_ns: int | None
+    last_valid_height: int | None
+    is_booked: bool
+    evidence: list[dict[str, Any]]
+
+
 class TradePicture(msgspec.Struct, frozen=True):
     """A trade with the decision behind it, its executions and what was booked.
 
-    `verdicts` are the decisions about its residual, each with the cost of every way out.
+    `quote` is what the pool leg was promised. `verdicts` are the decisions about its
+    residual, each with the cost of every way out.
     """
 
     trade: events.TradeRow
     intent: Intent
+    quote: events.BoundQuote
+    attempts: list[AttemptPicture]
     fills: list[FillPicture]
     ledger: list[LedgerPicture]
     verdicts: list[dict[str, Any]]
@@ -234,9 +257,15 @@ def trade_picture(trade_id: UUID) -> TradePicture | None:
     (row,) = trade_rows([trade])
     decision = Opportunity.objects.get(intent_key=trade.intent_key)
     fills = Fill.objects.filter(attempt__trade=trade).order_by("at_ns", "venue_fill_id")
+    intent = msgspec.convert(decision.intent, Intent)
     return TradePicture(
         trade=row,
-        intent=msgspec.convert(decision.intent, Intent),
+        intent=intent,
+        quote=bound_quote(intent),
+        attempts=[
+            _picture(attempt, AttemptPicture)
+            for attempt in Attempt.objects.filter(trade=trade).order_by("leg", "seq")
+        ],
         fills=[_picture(fill, FillPicture) for fill in fills],
         ledger=[
             _picture(entry, LedgerPicture)
@@ -247,8 +276,11 @@ def trade_picture(trade_id: UUID) -> TradePicture | None:
 
 
 def trades_picture() -> Picture:
-    """The last trades, for a console that has just connected."""
-    latest: Sequence[Trade] = list(trades()[:SNAPSHOT_TRADES])
+    """The last trades and all that wait for a person, for a console just connected."""
+    latest: list[Trade] = list(trades()[:SNAPSHOT_TRADES])
+    held = {trade.id for trade in latest}
+    # However old: the banner that calls for a person stands on this row.
+    latest += [trade for trade in trades(state=Trade.State.OPERATOR) if trade.id not in held]
     at_ns = max((trade.closed_ns or trade.detect_ns for trade in latest), default=0)
     return Picture(at_ns, rows_data("trades", map(encoded, trade_rows(latest)), at_ns))
 
@@ -258,7 +290,7 @@ def _columns(row: Trade | Attempt | Fill) -> dict[str, Any]:
     return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
-def _picture(row: Window | Fill | LedgerEntry, kind: type[Struct]) -> Struct:
+def _picture(row: Window | Attempt | Fill | LedgerEntry, kind: type[Struct]) -> Struct:
     """`kind` filled from the columns of the same names; decimals as text, ids as text."""
     values: dict[str, Any] = {}
     for name in kind.__struct_fields__:

@@ -135,3 +135,27 @@ def test_the_errors_are_read_by_day_and_the_proposal_waits(desk: None) -> None:
         {"field": "haircut_bps", "before": "1", "after": "4", "is_looser": False}
     ]
     assert client.post("/v1/prediction/XYZ/propose").status_code == 404
+
+
+def test_one_trade_says_where_its_prediction_went_wrong(desk: None) -> None:
+    trade = booked(1, slip="0.25")
+    client = signed_in("viewer")
+    shown = client.get(f"/v1/trades/{trade.id}/prediction").json()
+    assert D(shown["causes"]["cex_slip_usd"]) == D("-0.25")
+    assert D(shown["realised_usd"]) - D(shown["expected_usd"]) == pytest.approx(
+        D(shown["causes"]["error_usd"]), abs=D("1e-6")
+    )
+    Trade.objects.update(state="open", realised_pnl_usd=None)
+    shown = client.get(f"/v1/trades/{trade.id}/prediction").json()
+    assert (shown["realised_usd"], shown["causes"]) == (None, None)
+    assert client.get(f"/v1/trades/{uuid7()}/prediction").status_code == 404
+
+
+def test_the_promises_are_served_with_what_was_seen(desk: None) -> None:
+    booked(1)
+    rows = {
+        row["name"]: row for row in signed_in("viewer").get("/v1/service-levels").json()["rows"]
+    }
+    assert rows["verified"]["n"] == 1
+    assert rows["verified"]["verdict"] == "no data"
+    assert rows["prediction error, WAPE"]["target"] == "≤ 35%"

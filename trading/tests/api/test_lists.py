@@ -19,6 +19,7 @@ from arbsite.clock import at_from_ns, utc_now, uuid7
 from arbsite.tests.auth.people import signed_in
 from inventory.models import BalanceSnapshot
 from trading import rows, selectors
+from trading.bound_quote import bound_quote
 from trading.intent import Intent
 from trading.models import (
     Attempt,
@@ -204,8 +205,19 @@ def test_a_trade_in_detail(viewer: APIClient) -> None:
         "dex-1-2",
     ]
     assert shown.ledger[0].delta == "150.9"
+    assert shown.quote == bound_quote(shown.intent)
+    assert [(each.leg, each.evidence) for each in shown.attempts] == [("cex", []), ("dex", [])]
     missing = viewer.get(f"/v1/trades/{UUID(int=99)}")
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_trade")
+
+
+def test_a_console_gets_every_trade_that_waits_for_a_person(viewer: APIClient) -> None:
+    add_trade(1, state="operator")
+    for number in range(2, selectors.SNAPSHOT_TRADES + 4):
+        add_trade(number)
+    sent = msgspec.json.decode(selectors.trades_picture().data)
+    numbers = [UUID(row["id"]).int for row in sent["rows"]]
+    assert numbers == [*range(selectors.SNAPSHOT_TRADES + 3, 3, -1), 1]
 
 
 def test_trades_filter_and_page(viewer: APIClient) -> None:
