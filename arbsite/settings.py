@@ -153,6 +153,8 @@ SOLANA_TIP_ACCOUNTS = tuple(
 
 # More engine starts than this within ten minutes put the desk into OBSERVE; drills raise it.
 SPREADLINE_MAX_ENGINE_STARTS = int(os.environ.get("SPREADLINE_MAX_ENGINE_STARTS", "3"))
+# A standby takes the shard from an engine whose heartbeat has stood still for this long.
+SPREADLINE_LEASE_SILENT_S = float(os.environ.get("SPREADLINE_LEASE_SILENT_S", "5"))
 
 # ---- recordings ---------------------------------------------------------------------
 

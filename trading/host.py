@@ -60,7 +60,7 @@ from trading.intent import (
 )
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal
-from trading.lease import Lease, LeaseLost
+from trading.lease import SILENT_AFTER_S, Lease, LeaseLost
 from trading.local_kill import LocalKill
 from trading.markouts import Markouts
 from trading.measure import Measure
@@ -98,6 +98,7 @@ class EngineHost:
         profile: str,
         max_recent_starts: int,
         holder: str,
+        lease_silent_s: float = SILENT_AFTER_S,
         journal: Callable[[EngineSetup], EngineJournal] | None = None,
         kill_file: Path | None = None,
         limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
@@ -108,7 +109,7 @@ class EngineHost:
         self._bus = bus
         self._specs = specs
         self._max_recent_starts = max_recent_starts
-        self._lease = Lease(dsn, shard=shard, holder=holder)
+        self._lease = Lease(dsn, shard=shard, holder=holder, silent_after_s=lease_silent_s)
         self._store = TradeStore(dsn, shard=shard, clock=clock)
         self._state = DeskState(self._store, clock)
         self._tasks = ProcessTasks()

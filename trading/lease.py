@@ -2,8 +2,9 @@
 
 The lock makes a standby wait; the epoch, checked by a trigger on every attempt write, is
 what makes a paused or partitioned old engine harmless. The connection is direct and held
-for the engine's life (transaction pooling would break the lock). Source of the order:
-lock, then epoch + 1, then recovery.
+for the engine's life (transaction pooling would break the lock). A holder whose heartbeat
+stands still keeps its connection, and with it the lock: the standby ends that connection.
+Source of the order: lock, then epoch + 1, then recovery.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from arbsite.logs import event_logger
 
 log = event_logger(__name__)
 STANDBY_POLL_S = 0.5
+SILENT_AFTER_S = 5.0
 RESTART_WINDOW = timedelta(minutes=10)
 
 
@@ -27,13 +29,43 @@ class LeaseLost(Fenced):
     """The lease's connection is gone; another engine may hold the shard by now."""
 
 
-class Lease:
-    """The shard's lease as this process holds it."""
+# Whoever has the shard's advisory lock in this database; the key is one signed bigint.
+END_HOLDER_SQL = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid <> pg_backend_pid()
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND ((classid::bigint << 32) | objid::bigint) = hashtext(%s)::bigint
+"""
 
-    def __init__(self, dsn: str, *, shard: str, holder: str) -> None:
+
+class _Heartbeat:
+    """How long another's heartbeat has not moved, by our own clock: hosts may disagree."""
+
+    def __init__(self) -> None:
+        self._seen: Any = None
+        self._since_s = 0.0
+
+    def still_for(self, heartbeat: Any, now_s: float) -> float:
+        """Take the heartbeat as read now; seconds since it last moved."""
+        if heartbeat != self._seen:
+            self._seen, self._since_s = heartbeat, now_s
+        return now_s - self._since_s
+
+
+class Lease:
+    """The shard's lease as this process holds it.
+
+    `silent_after_s`: how long a holder's heartbeat may stand still before a standby takes
+    the shard from it. The holder beats every second.
+    """
+
+    def __init__(
+        self, dsn: str, *, shard: str, holder: str, silent_after_s: float = SILENT_AFTER_S
+    ) -> None:
         self._dsn = dsn
         self._shard = shard
         self._holder = holder
+        self._silent_after_s = silent_after_s
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self.epoch = 0
         self.recent_starts = 0
@@ -41,12 +73,7 @@ class Lease:
     async def acquire(self) -> int:
         """Wait for the lock, raise the epoch and count this start; returns the epoch."""
         self._conn = await self._connect()
-        waited = False
-        while not await self._try_lock():
-            if not waited:
-                log.warning("lease.standby", shard=self._shard)
-                waited = True
-            await asyncio.sleep(STANDBY_POLL_S)
+        await self._wait_for_lock()
         now = utc_now()
         async with self._conn.transaction():
             row = await (
@@ -78,16 +105,39 @@ class Lease:
         log.info("lease.taken", shard=self._shard, epoch=self.epoch)
         return self.epoch
 
+    async def _wait_for_lock(self) -> None:
+        """Stand by until the lock is free, or its holder has been silent for too long."""
+        if await self._try_lock():
+            return
+        log.warning("lease.standby", shard=self._shard)
+        heartbeat, loop = _Heartbeat(), asyncio.get_running_loop()
+        while not await self._try_lock():
+            still_s = heartbeat.still_for(await self._read_heartbeat(), loop.time())
+            if still_s > self._silent_after_s:
+                log.error("lease.holder_silent", shard=self._shard, seconds=round(still_s, 1))
+                await self._execute(END_HOLDER_SQL, self._lock_name)
+            await asyncio.sleep(STANDBY_POLL_S)
+
+    async def _read_heartbeat(self) -> Any:
+        found = await self._execute(
+            "SELECT epoch, heartbeat_at FROM trading_enginelease WHERE shard = %s", self._shard
+        )
+        return await found.fetchone()
+
+    async def _execute(self, query: str, *values: object) -> psycopg.AsyncCursor[Any]:
+        assert self._conn is not None
+        return await self._conn.execute(query, values)
+
+    @property
+    def _lock_name(self) -> str:
+        return f"spreadline.{self._shard}"
+
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
 
     async def _try_lock(self) -> bool:
-        assert self._conn is not None
-        row = await (
-            await self._conn.execute(
-                "SELECT pg_try_advisory_lock(hashtext(%s))", [f"spreadline.{self._shard}"]
-            )
-        ).fetchone()
+        found = await self._execute("SELECT pg_try_advisory_lock(hashtext(%s))", self._lock_name)
+        row = await found.fetchone()
         return bool(row and row[0])
 
     async def beat(self) -> None:

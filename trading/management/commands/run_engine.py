@@ -32,7 +32,7 @@ from trading.residual import ResidualLimits
 class Command(BaseCommand):
     help = (
         "Run the engine until SIGTERM: takes the shard's lease (a second engine waits as a "
-        "standby), reconciles every unfinished trade with both venues, then decides. Feeds are "
+        "standby, and takes over when the first is gone or silent), reconciles every unfinished trade with both venues, then decides. Feeds are "
         "hosted in this process by default; --feeds bus takes them from `run_feed` processes. "
         "Raw market data and the journal of every input and decision are kept in the home's "
         "recordings and journals folders (SPREADLINE_RECORDING=off keeps neither)."
@@ -81,6 +81,7 @@ class Command(BaseCommand):
             profile=settings.SPREADLINE_PROFILE,
             max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             holder=f"{socket.gethostname()}:{os.getpid()}",
+            lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
             kill_file=home.kill_file,
             limits=ResidualLimits(
