@@ -167,7 +167,12 @@ class Executor:
     # ---- unfinished trades ----------------------------------------------------------
 
     def resume(self, trade: TradeRecord) -> None:
-        """Take a trade found in the database over from where it stands."""
+        """Take a trade found in the database over from where it stands.
+
+        A no-op for a trade that runs already: a venue's word may have woken it before.
+        """
+        if any(runner.trade.id == trade.id for runner in self._runners):
+            return
         runner = self._adopt(trade)
         runner.resume()
         self._run(runner)
@@ -236,6 +241,8 @@ class Executor:
                 runner.deliver(event)
                 return
         runner = self._adopt(trade)
+        # Found in the database only, so perhaps before recovery: no old signal is sent.
+        runner.resume()
         runner.deliver(event)
         self._run(runner)
 
