@@ -199,6 +199,7 @@ class ProofDesk:
         self._start(self._edit_config(act.what, act.value))
 
     def _do_clock(self, act: Act) -> None:
+        self.witness.is_wall_trusted = False
         self.engine_clock.shift_ns = int(act.value * 1e9)
         self._later(act.seconds, lambda: setattr(self.engine_clock, "shift_ns", 0))
 

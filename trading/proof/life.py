@@ -98,6 +98,7 @@ class EngineLife:
         self._around = around
         self._notes: dict[Any, NoteWindow] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._executing: set[asyncio.Task[Any]] = set()
         self.pool = EnginePool(around.database.engines, around.weather, self.die)
         clock, policy, spec = around.engine_clock, around.policy, around.venues.spec
         self.store = policy.store_class("", shard="main", clock=clock)
@@ -254,7 +255,9 @@ class EngineLife:
         intent = execute.intent
         notes = (effect for effect in effects if isinstance(effect, NoteWindow))
         window = next((n for n in notes if n.window.window_id == intent.window_id), None)
-        self._spawn(self.executor.execute(intent, window))
+        task = self._spawn(self.executor.execute(intent, window))
+        self._executing.add(task)
+        task.add_done_callback(self._executing.discard)
 
     def _write_windows(self) -> None:
         notes, self._notes = self._notes, {}
@@ -293,4 +296,5 @@ class EngineLife:
     @property
     def is_idle(self) -> bool:
         """Whether this life has taken over and works on no trade."""
-        return self.is_deciding and not self.dead.is_set() and not self.executor.open_trades
+        is_working = bool(self._executing or self.executor.open_trades)
+        return self.is_deciding and not self.dead.is_set() and not is_working

@@ -68,6 +68,8 @@ class Witness:
         self.sends: dict[str, int] = {}
         self.orders = 0
         self.refused: set[str] = set()
+        # Off once the wall clock has jumped: times on record then order nothing.
+        self.is_wall_trusted = True
         self.violations: list[Violation] = []
         self.log: list[str] = []
 
@@ -102,7 +104,7 @@ class Witness:
             self.find("I9", f"order {name} left without the deadline on record")
         if self._clock.now_ns() > durable_ns:
             self.find("I9", f"order {name} left after its deadline")
-        is_new = found[0]["leg"] == "cex" and _began_after(found[0], told)
+        is_new = found[0]["leg"] == "cex" and self._began_after(found[0], told)
         if self._is_told(told, "halt") or (is_new and self._is_told(told)):
             self.find("I12", f"{found[0]['leg']} order {name} left in mode {told.mode}")
 
@@ -133,9 +135,20 @@ class Witness:
             return
         if bytes(found[0]["raw_tx"]) != raw:
             self.find("I7", f"swap {name} left with other bytes than those on record")
-        is_new = is_first and _began_after(found[0], told)
+        is_new = is_first and self._began_after(found[0], told)
         if self._is_told(told, "halt") or (is_new and self._is_told(told)):
             self.find("I12", f"swap {name} left in mode {told.mode}")
+
+    def _began_after(self, attempt: Row, told: Told) -> bool:
+        """Whether the attempt was made SENDING after the stop was known.
+
+        What was durable before may still go out, also from the next engine: the same bytes
+        of a swap until they expire.
+        """
+        sent_ns = attempt["sent_ns"]
+        if sent_ns is None:
+            return True
+        return self.is_wall_trusted and bool(sent_ns > told.wall_ns + GRACE_S * 1e9)
 
     def _is_told(self, told: Told, mode: str = "") -> bool:
         """Whether the sender knew of a stop (of that kind) long enough."""
@@ -145,16 +158,6 @@ class Witness:
     def note(self, text: str) -> None:
         """Add a line to the event log, with the virtual time."""
         self.log.append(f"{self._clock.monotonic_ns() / 1e9:.6f} {text}")
-
-
-def _began_after(attempt: Row, told: Told) -> bool:
-    """Whether the attempt was made SENDING after the stop was known.
-
-    What was durable before may still go out, also from the next engine: the same bytes of a
-    swap until they expire.
-    """
-    sent_ns = attempt["sent_ns"]
-    return sent_ns is None or sent_ns > told.wall_ns + GRACE_S * 1e9
 
 
 class _WatchedSocket:
