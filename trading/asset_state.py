@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from arbsite.events import Mode
 from arbsite.units import int_from_decimal_ceil, int_from_decimal_exact
 from feeds.market.events import BookUpdated, InstrumentUpdated
 from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction, MarketSpec
@@ -24,6 +25,7 @@ from trading.intent import AssetSettings, DayUsage, Execute
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
 from trading.projection import OwnTrades
+from trading.route_quoted import RouteQuoted
 from trading.staleness import StalenessModel, StalenessWatch
 from trading.windows import WindowTracker
 
@@ -58,6 +60,7 @@ class AssetState:
         self.usage = DayUsage(
             asset=spec.asset, notional_usd=_ZERO, loss_usd=_ZERO, trades=0, at_ns=0
         )
+        self.paper_usage = msgspec.structs.replace(self.usage, book="paper")
         self.loss_trip_asked = False
         # The cached costs; None = to be built again. `unit` is the value of a tick.
         self.terms: Terms | None = None
@@ -76,6 +79,8 @@ class AssetState:
             sorted({SOL_SYMBOL} | {MARK_SYMBOLS[name] for name in quotes if name in MARK_SYMBOLS})
         )
         self.sized: Sized | None = None
+        # The last quote an aggregator bound itself to, where the pool had none.
+        self.routes: dict[Direction, RouteQuoted] = {}
         self.anchors: dict[Direction, Anchor] = {}
         self.quote_refusal = ""
         self.refusal: tuple[str, str, str] | None = None
@@ -143,14 +148,25 @@ class AssetState:
 
     def count_use(self, effect: Execute) -> None:
         """Count an intent against the day until the store's own figures arrive."""
-        used = self.usage
-        self.usage = DayUsage(
-            asset=used.asset,
-            notional_usd=used.notional_usd + effect.intent.notional_usd,
-            loss_usd=used.loss_usd,
-            trades=used.trades + 1,
-            at_ns=used.at_ns,
+        used = self.usage_of(effect.intent.mode)
+        self.take_usage(
+            msgspec.structs.replace(
+                used,
+                notional_usd=used.notional_usd + effect.intent.notional_usd,
+                trades=used.trades + 1,
+            )
         )
+
+    def usage_of(self, mode: Mode) -> DayUsage:
+        """The day's use of the book that decisions in `mode` count against."""
+        return self.paper_usage if mode == "paper" else self.usage
+
+    def take_usage(self, usage: DayUsage) -> None:
+        """Replace the day's use of one book."""
+        if usage.book == "paper":
+            self.paper_usage = usage
+        else:
+            self.usage = usage
 
     def learn(
         self,

@@ -54,6 +54,8 @@ from trading.intent import (
     VenuesReady,
     WindowsRestored,
 )
+from trading.route_quoted import RouteQuoted
+from trading.routed import is_pool_fault
 from trading.scene import fault_of
 from trading.staleness import VENUES, StalenessModel
 from trading.windows import Source
@@ -103,6 +105,7 @@ class Engine:
             TradeProgressed: self._trade_progressed,
             TradeClosed: self._trade_closed,
             DayUsage: self._day_usage,
+            RouteQuoted: self._route_quoted,
             TimerFired: self._timer_fired,
         }
 
@@ -130,8 +133,7 @@ class Engine:
     def spread_rows(self, now_ns: int) -> tuple[SpreadRow, ...]:
         """One row per asset, the better direction, as the console shows it."""
         return tuple(
-            board.spread_row(self.state, self._decider, asset, now_ns)
-            for asset in self.state.assets.values()
+            board.spread_row(self.state, asset, now_ns) for asset in self.state.assets.values()
         )
 
     def stop_reasons(self, now_ns: int) -> tuple[StopReason, ...]:
@@ -243,6 +245,9 @@ class Engine:
 
     def _mode_applied(self, event: ModeApplied) -> list[Effect]:
         if self.state.controls.apply(event):
+            for touched in self.state.assets.values():
+                # PAPER spends other money than LIVE: what was sized on it is void.
+                touched.terms = None
             state = self.state.assets.get(event.scope)
             if state is not None:
                 state.watch.apply(event)
@@ -250,7 +255,9 @@ class Engine:
         return []
 
     def _holdings_known(self, event: HoldingsKnown) -> list[Effect]:
-        self.state.reservations.take_holdings(event)
+        is_paper = event.book == "paper"
+        held = self.state.paper_reservations if is_paper else self.state.reservations
+        held.take_holdings(event)
         for state in self.state.assets.values():
             state.terms = None
         return []
@@ -305,7 +312,7 @@ class Engine:
         return []
 
     def _intent_refused(self, event: IntentRefused) -> list[Effect]:
-        self.state.reservations.release(event.intent_key, event.at_ns)
+        self._release(event.intent_key, event.at_ns)
         state = self.state.assets.get(event.asset)
         if state is None:
             return []
@@ -318,18 +325,20 @@ class Engine:
         return []
 
     def _trade_closed(self, event: TradeClosed) -> list[Effect]:
-        self.state.reservations.release(event.intent_key, event.at_ns)
+        self._release(event.intent_key, event.at_ns)
         state = self.state.assets.get(event.asset)
         if state is None:
             return []
-        state.learn(
-            tip_lamports=event.tip_lamports,
-            congestion=congestion_named(event.congestion),
-            dex_landed=event.dex_landed,
-            cex_filled_ratio=event.cex_filled_ratio,
-            model=self.state.model.order,
-            at_ns=self.state.now_ns,
-        )
+        if event.book == "live":
+            # What a model did teaches nothing about the venues.
+            state.learn(
+                tip_lamports=event.tip_lamports,
+                congestion=congestion_named(event.congestion),
+                dex_landed=event.dex_landed,
+                cex_filled_ratio=event.cex_filled_ratio,
+                model=self.state.model.order,
+                at_ns=self.state.now_ns,
+            )
         if state.settings is not None:
             state.cooldown_until_ns = event.at_ns + state.settings.cooldown_ms * 1_000_000
         if event.outcome in ("missed", "stale"):
@@ -341,8 +350,11 @@ class Engine:
         state = self.state.assets.get(event.asset)
         if state is None:
             return []
-        state.usage = event
+        state.take_usage(event)
         settings = state.settings
+        if event.book == "paper":
+            # A model's loss refuses further paper trades (a gate); it stops no real money.
+            return []
         if settings is None or event.loss_usd < settings.daily_loss_cap_usd:
             return []
         if state.loss_trip_asked:
@@ -358,6 +370,14 @@ class Engine:
                 at_ns=event.at_ns,
             )
         ]
+
+    def _route_quoted(self, event: RouteQuoted) -> list[Effect]:
+        effects: list[Effect] = []
+        state = self.state.assets.get(event.asset)
+        if state is not None:
+            state.routes[event.direction] = event
+            self._evaluate(state, "pool", effects)
+        return effects
 
     def _timer_fired(self, event: TimerFired) -> list[Effect]:
         effects: list[Effect] = []
@@ -381,7 +401,12 @@ class Engine:
             state.judged = self.state.feeds.revision
             state.fault = fault_of(self.state, state)
         if state.fault:
-            self._close_all(state, state.fault, effects)
+            if not (
+                state.routes
+                and is_pool_fault(state.fault)
+                and self._decider.evaluate_routes(state, source, effects)
+            ):
+                self._close_all(state, state.fault, effects)
             return
         self._decider.evaluate(state, source, effects)
         if recv_ns is not None:
@@ -398,6 +423,11 @@ class Engine:
             row = state.windows[direction].close(self.state.now_ns, "feed")
             if row is not None:
                 effects.append(self._decider.note_of_end(state, row))
+
+    def _release(self, key: UUID, at_ns: int) -> None:
+        """The money of one intent is free again, on whichever book it was promised."""
+        self.state.reservations.release(key, at_ns)
+        self.state.paper_reservations.release(key, at_ns)
 
     def _disown(
         self, state: AssetState, intent_key: UUID, closed: TradeClosed | None = None

@@ -50,6 +50,8 @@ class EngineState:
         self.feeds = FeedState()
         self.controls = Controls()
         self.reservations = Reservations()
+        # What assets in PAPER may spend: a model's money, seeded from real balances.
+        self.paper_reservations = Reservations()
         self.fees: FeesKnown | None = None
         self.chain_fees: ChainFeesKnown | None = None
         self.ready: VenuesReady | None = None
@@ -63,6 +65,11 @@ class EngineState:
         """The strictest of desk, asset control and setting; refusing while unconfigured."""
         settings = self.assets[asset].settings
         return self.controls.effective(asset, settings.mode if settings else "stop_new")
+
+    def reservations_of(self, asset: str) -> Reservations:
+        """The money an asset's next decision may spend: real, or the paper desk's."""
+        is_paper = self.mode_of(asset) == "paper"
+        return self.paper_reservations if is_paper else self.reservations
 
     def limits_of(self, asset: AssetState) -> GateLimits:
         """The limits in force for an asset, as the gates want them."""

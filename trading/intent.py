@@ -18,6 +18,8 @@ from feeds.market.events import MarketEvent
 from feeds.market.spec import Direction, MarketSpec
 
 LegOrder = Literal["concurrent", "dex_first", "cex_first"]
+# Whose money: real balances and limits, or those of the model desk. Never summed.
+Book = Literal["live", "paper"]
 # Execution §4: an intent older than this right before the send is not sent, so a quote
 # that is bound to it is worth nothing after it.
 MAX_INTENT_AGE_NS = 200_000_000
@@ -210,6 +212,7 @@ class HoldingsKnown(msgspec.Struct, frozen=True, tag="holdings_known"):
     kraken: dict[str, Decimal]
     solana_raw: dict[str, int]
     at_ns: int
+    book: Book = "live"
 
 
 class FeesKnown(msgspec.Struct, frozen=True, tag="fees_known"):
@@ -311,6 +314,7 @@ class TradeClosed(msgspec.Struct, frozen=True, tag="trade_closed"):
     at_ns: int
     tip_lamports: int = 0
     congestion: str = "usual"
+    book: Book = "live"
 
 
 class DayUsage(msgspec.Struct, frozen=True, tag="day_usage"):
@@ -321,6 +325,7 @@ class DayUsage(msgspec.Struct, frozen=True, tag="day_usage"):
     loss_usd: Decimal
     trades: int
     at_ns: int
+    book: Book = "live"
 
 
 class TimerFired(msgspec.Struct, frozen=True, tag="timer_fired"):

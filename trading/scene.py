@@ -21,9 +21,15 @@ from trading.windows import Snapshot
 
 def fault_of(state: EngineState, asset: AssetState) -> str:
     """Why the asset cannot be priced now, or nothing. Ends in `UNSEEN` before first data."""
-    fault = _market_fault(state, asset)
-    if fault:
-        return fault
+    return _book_fault(state, asset) or _pool_fault(state, asset) or _terms_fault(state, asset)
+
+
+def fault_beside_pool(state: EngineState, asset: AssetState) -> str:
+    """Why the asset cannot be priced even with another quote than the pool's, or nothing."""
+    return _book_fault(state, asset) or _terms_fault(state, asset)
+
+
+def _terms_fault(state: EngineState, asset: AssetState) -> str:
     for quote in (asset.spec.cex_quote, asset.spec.pool_quote):
         if state.feeds.mark_of(quote) is None:
             symbol = MARK_SYMBOLS.get(quote, quote)
@@ -37,7 +43,7 @@ def fault_of(state: EngineState, asset: AssetState) -> str:
     return ""
 
 
-def _market_fault(state: EngineState, asset: AssetState) -> str:
+def _book_fault(state: EngineState, asset: AssetState) -> str:
     feeds, spec = state.feeds, asset.spec
     fault = feeds.book_fault(spec.cex_symbol)
     if fault:
@@ -45,6 +51,11 @@ def _market_fault(state: EngineState, asset: AssetState) -> str:
     book = feeds.books[spec.cex_symbol]
     if (book.price_precision, book.qty_precision) != (spec.price_precision, spec.qty_precision):
         return f"{spec.cex_symbol} book: precision changed"
+    return ""
+
+
+def _pool_fault(state: EngineState, asset: AssetState) -> str:
+    feeds, spec = state.feeds, asset.spec
     fault = feeds.pool_fault(spec.pool)
     if fault:
         return f"pool: {fault}"
@@ -71,13 +82,15 @@ def marks_usd(state: EngineState, asset: AssetState) -> dict[str, Decimal]:
 
 
 def snapshot_of(state: EngineState, asset: AssetState) -> Snapshot:
-    """What names this moment of this asset."""
-    book = state.feeds.books[asset.spec.cex_symbol]
+    """What names this moment of this asset; without a pool the chain's height does."""
+    feeds, spec = state.feeds, asset.spec
+    book, curve = feeds.books[spec.cex_symbol], feeds.curves.get(spec.pool)
+    height = feeds.slot.slot if feeds.slot is not None else 0
     return Snapshot(
         at_ns=state.now_ns,
         checksum=book.checksum,
         venue_at_ns=book.venue_at_ns,
-        slot=state.feeds.curves[asset.spec.pool].updated.slot,
+        slot=curve.updated.slot if curve is not None else height,
     )
 
 
@@ -93,7 +106,7 @@ def scene_of(state: EngineState, asset: AssetState, direction: Direction) -> Sce
         settings=settings,
         terms=asset.terms,
         book=state.feeds.books[spec.cex_symbol],
-        curve=state.feeds.curves[spec.pool],
+        curve=state.feeds.curves.get(spec.pool),
         unit=asset.unit,
         cex_mark=mark_of(state, spec.cex_quote),
         pool_mark=pool_mark,
@@ -111,14 +124,15 @@ def _available(
     pool_usd: float,
 ) -> Available:
     """Unpromised balances; unknown ones do not shape the size (a gate refuses then)."""
-    spec, free = asset.spec, state.reservations
+    spec, free = asset.spec, state.reservations_of(asset.spec.asset)
+    used = asset.usage_of(state.mode_of(spec.asset))
     sells_on_cex = direction == "buy_dex_sell_cex"
     kraken = free.kraken_free(spec.asset if sells_on_cex else spec.cex_quote)
     solana = free.solana_free(spec.pool_quote if sells_on_cex else spec.asset)
     return Available(
         cex_units=UNBOUND if kraken is None else float(kraken),
         dex_raw=UNBOUND if solana is None else float(solana),
-        daily_usd=float(settings.daily_notional_cap_usd - asset.usage.notional_usd),
+        daily_usd=float(settings.daily_notional_cap_usd - used.notional_usd),
         pool_quote_usd=pool_usd,
     )
 
@@ -146,7 +160,7 @@ def rebuild_terms(state: EngineState, asset: AssetState) -> Terms:
     spec, settings, fees = asset.spec, asset.settings, state.fees
     assert settings is not None
     assert fees is not None
-    holdings = state.reservations.holdings
+    holdings = state.reservations_of(spec.asset).holdings
     kraken_base = holdings.kraken.get(spec.asset, Decimal(0)) if holdings else Decimal(0)
     solana_raw = holdings.solana_raw.get(spec.asset, 0) if holdings else 0
     asset.terms = terms_from(

@@ -153,6 +153,7 @@ def test_the_next_window_is_fired_after_the_last_one_ended() -> None:
 )
 def test_the_strictest_mode_decides(desk, control, setting, enabled, expected) -> None:
     market = Market(mode=setting, enabled=enabled)
+    market.tell(holdings(market.after(1), book="paper"))
     market.tell(mode(market.after(1), desk, version=2))
     market.tell(mode(market.after(1), control, scope="SOL", version=2))
     market.book(WIDE)
