@@ -46,7 +46,9 @@ class Candidate(msgspec.Struct, frozen=True):
 class GateState(msgspec.Struct, frozen=True):
     """What the engine knows at the decision. Ages in ms; None = never heard, so refused.
 
-    `is_known_mode` is False until the Control rows have been read once.
+    `is_known_mode` is False until the Control rows have been read once. Skews are the
+    venue's clock minus ours; `ticker_fault` says how a later ticker contradicts the book.
+    `depegs` are the quote assets of the trade and how far each is from a dollar, bps.
     """
 
     mode: Mode
@@ -57,12 +59,16 @@ class GateState(msgspec.Struct, frozen=True):
     kraken_status: str | None
     solana_status: str | None
     pair_status: str | None
+    kraken_skew_ms: float | None
+    solana_skew_ms: float | None
     frame_age_ms: float | None
     chain_age_ms: float | None
     book_fault: str
+    ticker_fault: str
     pool_fault: str
     slot_lag: int | None
     mark_fault: str
+    depegs: tuple[tuple[str, float], ...]
     mark_age_ms: float | None
     fees_age_ms: float | None
     balances_age_ms: float | None
@@ -75,8 +81,11 @@ class GateState(msgspec.Struct, frozen=True):
 
 
 class GateLimits(msgspec.Struct, frozen=True):
-    """The limits in force for one asset."""
+    """The limits in force for one asset; `max_depeg_bps` by quote asset."""
 
+    max_kraken_skew_ms: float
+    max_solana_skew_ms: float
+    max_depeg_bps: dict[str, float]
     max_frame_age_ms: int
     max_slot_lag: int
     max_balances_age_ms: int
@@ -148,6 +157,20 @@ def _venue_status(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
     return None
 
 
+def _clock(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    # The order's deadline is an absolute time by OUR clock, read by the venue's.
+    skew_ms, limit_ms = state.kraken_skew_ms, limits.max_kraken_skew_ms
+    if skew_ms is None:
+        return "kraken never compared", f"{limit_ms:g} ms"
+    if abs(skew_ms) > limit_ms:
+        return f"kraken {skew_ms:+.0f} ms", f"{limit_ms:g} ms"
+    # No deadline hangs on the chain's clock, and nodes need not tell it: unknown may pass.
+    skew_ms, limit_ms = state.solana_skew_ms, limits.max_solana_skew_ms
+    if skew_ms is None or abs(skew_ms) <= limit_ms:
+        return None
+    return f"solana {skew_ms:+.0f} ms", f"{limit_ms:g} ms"
+
+
 def _at_most(value: float | None, limit: float, unit: str) -> _Answer:
     if value is None:
         return "never", f"{limit:g} {unit}"
@@ -166,6 +189,11 @@ def _book(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
     return (state.book_fault, "valid") if state.book_fault else None
 
 
+def _ticker(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
+    # A lost update shows only in the NEXT checksum; the ticker tells of a lost top at once.
+    return (state.ticker_fault, "as the book") if state.ticker_fault else None
+
+
 def _pool(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
     return (state.pool_fault, "valid") if state.pool_fault else None
 
@@ -178,6 +206,17 @@ def _marks(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
     if state.mark_fault:
         return state.mark_fault, "valid"
     return _at_most(state.mark_age_ms, limits.max_frame_age_ms, "ms")
+
+
+def _depeg(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    # A dollar that is none any more moves while we hold it: its mark is no price to trade at.
+    for asset, bps in state.depegs:
+        limit = limits.max_depeg_bps.get(asset)
+        if limit is None:
+            return f"{asset} has no limit", "a limit"
+        if abs(bps) > limit:
+            return f"{asset} {bps:+.0f} bps", f"{limit:g} bps"
+    return None
 
 
 def _fees(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
@@ -274,12 +313,15 @@ GATES: Final[tuple[tuple[str, _Gate], ...]] = (
     ("enabled", _enabled),
     ("venue_ready", _venue_ready),
     ("venue_status", _venue_status),
+    ("clock", _clock),
     ("frame_age", _frame_age),
     ("chain_age", _chain_age),
     ("book", _book),
+    ("ticker", _ticker),
     ("pool", _pool),
     ("slot_lag", _slot_lag),
     ("marks", _marks),
+    ("depeg", _depeg),
     ("fees", _fees),
     ("balances", _balances),
     ("anomaly", _anomaly),
@@ -305,12 +347,15 @@ INELIGIBLE_GATES: Final = frozenset(
         "enabled",
         "venue_ready",
         "venue_status",
+        "clock",
         "frame_age",
         "chain_age",
         "book",
+        "ticker",
         "pool",
         "slot_lag",
         "marks",
+        "depeg",
         "fees",
         "balances",
         "anomaly",

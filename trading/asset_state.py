@@ -73,7 +73,7 @@ class AssetState:
         self._bounds: tuple[PoolCurve, Terms, float, float] | None = None
         self._limits: tuple[AssetSettings, GateLimits] | None = None
         # The books that give this asset's marks; its quote assets never change.
-        quotes = (spec.cex_quote, spec.pool_quote)
+        self.quotes = quotes = tuple(dict.fromkeys((spec.cex_quote, spec.pool_quote)))
         self.mark_symbols = tuple(
             sorted({SOL_SYMBOL} | {MARK_SYMBOLS[name] for name in quotes if name in MARK_SYMBOLS})
         )
@@ -120,7 +120,14 @@ class AssetState:
         return book.bids[0][0] > bounds[2] or book.asks[0][0] < bounds[3]
 
     def limits(
-        self, *, max_balances_age_ms: int, max_fees_age_ms: int, max_gap_bps: float
+        self,
+        *,
+        max_balances_age_ms: int,
+        max_fees_age_ms: int,
+        max_gap_bps: float,
+        max_kraken_skew_ms: float,
+        max_solana_skew_ms: float,
+        max_depeg_bps: dict[str, float],
     ) -> GateLimits:
         """The settings in force, as the gates want them; made once per configuration."""
         settings = self.settings
@@ -128,6 +135,9 @@ class AssetState:
         if self._limits is not None and self._limits[0] is settings:
             return self._limits[1]
         limits = GateLimits(
+            max_kraken_skew_ms=max_kraken_skew_ms,
+            max_solana_skew_ms=max_solana_skew_ms,
+            max_depeg_bps=max_depeg_bps,
             max_frame_age_ms=settings.max_frame_age_ms,
             max_slot_lag=settings.max_slot_lag,
             max_balances_age_ms=max_balances_age_ms,

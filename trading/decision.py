@@ -262,12 +262,16 @@ class Decider:
             kraken_status=feeds.status_of("kraken"),
             solana_status=feeds.status_of("solana"),
             pair_status=feeds.pair_status.get(spec.cex_symbol),
+            kraken_skew_ms=feeds.clock_skews_ms.get("kraken"),
+            solana_skew_ms=feeds.clock_skews_ms.get("solana"),
             frame_age_ms=_age_ms(now_ns, feeds.proof_ns("kraken", spec.cex_symbol)),
             chain_age_ms=_age_ms(now_ns, feeds.proof_ns("solana", spec.pool)),
             book_fault=feeds.book_fault(spec.cex_symbol),
+            ticker_fault=feeds.ticker_fault(spec.cex_symbol),
             pool_fault=feeds.pool_fault(spec.pool),
             slot_lag=feeds.slot.lag_slots if feeds.slot is not None else None,
             mark_fault="",
+            depegs=tuple((name, feeds.depeg_bps(name)) for name in asset.quotes),
             mark_age_ms=self._mark_age_ms(asset, now_ns),
             fees_age_ms=_age_ms(now_ns, _fees_at_ns(state.fees, spec.cex_symbol)),
             balances_age_ms=_age_ms(now_ns, holdings.at_ns if holdings is not None else None),
@@ -374,6 +378,7 @@ class Decider:
             mark_ms=self._mark_age_ms(asset, now_ns) or 0.0,
             balances_ms=_age_ms(now_ns, holdings.at_ns) or 0.0,
             fees_ms=_age_ms(now_ns, fees.at_ns) or 0.0,
+            clock_skew_ms=feeds.clock_skews_ms.get("kraken"),
         )
 
 

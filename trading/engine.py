@@ -179,7 +179,7 @@ class Engine:
         return effects
 
     def _ticker_updated(self, event: TickerUpdated) -> list[Effect]:
-        self.state.feeds.prove_symbol(event.symbol, event.recv_ns)
+        self.state.feeds.take_ticker(event)
         return []
 
     def _instrument_updated(self, event: InstrumentUpdated) -> list[Effect]:

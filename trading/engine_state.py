@@ -28,12 +28,20 @@ class EngineModel(msgspec.Struct, frozen=True):
 
     `max_balances_age_ms`: balances older than this are not spent. `max_fees_age_ms`: taker
     fees older than this are not believed. `max_gap_bps`: a wider gap is an anomaly.
-    `rebalance_bps`: what moving inventory back costs.
+    `rebalance_bps`: what moving inventory back costs. Clock skews beyond the limits stop
+    trading: Kraken's bounds the order deadline; the chain's own time is seconds off at best.
+    `max_depeg_bps`: how far a quote asset's mark may be from a dollar; one without a limit
+    of its own is not traded in.
     """
 
     max_balances_age_ms: int = 60_000
     max_fees_age_ms: int = 900_000
     max_gap_bps: float = 500.0
+    max_kraken_skew_ms: float = 500.0
+    max_solana_skew_ms: float = 15_000.0
+    max_depeg_bps: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"USD": 0.0, "USDC": 100.0, "USDT": 100.0}
+    )
     rebalance_bps: Decimal = Decimal(2)
     order: OrderModel = OrderModel()
     basis: BasisModel = BasisModel()
@@ -77,4 +85,7 @@ class EngineState:
             max_balances_age_ms=self.model.max_balances_age_ms,
             max_fees_age_ms=self.model.max_fees_age_ms,
             max_gap_bps=self.model.max_gap_bps,
+            max_kraken_skew_ms=self.model.max_kraken_skew_ms,
+            max_solana_skew_ms=self.model.max_solana_skew_ms,
+            max_depeg_bps=self.model.max_depeg_bps,
         )

@@ -7,6 +7,7 @@ it means for an asset.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Final
 
@@ -20,6 +21,7 @@ from feeds.market.events import (
     PoolInvalidated,
     PoolUpdated,
     SlotAdvanced,
+    TickerUpdated,
     VenueName,
     VenueStatus,
 )
@@ -102,6 +104,8 @@ class FeedState:
         self.pair_status: dict[str, str] = {}
         self.venues: dict[str, VenueStatus] = {}
         self.slot: SlotAdvanced | None = None
+        self.tickers: dict[str, TickerUpdated] = {}
+        self.clock_skews_ms: dict[VenueName, float] = {}
         self._proofs: dict[VenueName, dict[str, int]] = {"kraken": {}, "solana": {}}
 
     # ---- updates ----------------------------------------------------------------
@@ -181,16 +185,21 @@ class FeedState:
         self._prove("solana", "*", event.recv_ns)
 
     def take_status(self, event: VenueStatus) -> None:
-        """Note a venue's status."""
+        """Note a venue's status and clock; a new connection compares the clocks anew."""
         self.venues[event.venue] = event
+        if event.clock_skew_ms is not None:
+            self.clock_skews_ms[event.venue] = event.clock_skew_ms
+        elif event.status == "disconnected":
+            self.clock_skews_ms.pop(event.venue, None)
 
     def take_proof(self, event: FeedProof) -> None:
         """Note that a subscription known to be alive still is."""
         self._prove(event.venue, event.scope, event.recv_ns)
 
-    def prove_symbol(self, symbol: str, recv_ns: int) -> None:
-        """A frame of that symbol arrived."""
-        self._prove("kraken", symbol, recv_ns)
+    def take_ticker(self, event: TickerUpdated) -> None:
+        """Note the ticker's best bid and ask; its frame also proves the symbol."""
+        self.tickers[event.symbol] = event
+        self._prove("kraken", event.symbol, event.recv_ns)
 
     # ---- questions --------------------------------------------------------------
 
@@ -220,6 +229,22 @@ class FeedState:
         if symbol not in self.books:
             return self.book_faults.get(symbol, UNSEEN)
         return self.book_faults.get(symbol, "")
+
+    def ticker_fault(self, symbol: str) -> str:
+        """How a ticker later than the book contradicts its top, or nothing."""
+        ticker, book = self.tickers.get(symbol), self.books.get(symbol)
+        if ticker is None or book is None or ticker.recv_ns <= book.recv_ns:
+            return ""
+        for told, side in ((ticker.bid, book.bids), (ticker.ask, book.asks)):
+            top = decimal_from_int(side[0][0], book.price_precision) if side else None
+            if top is None or Decimal(told) != top:
+                return f"ticker {ticker.bid}/{ticker.ask}"
+        return ""
+
+    def depeg_bps(self, asset: str) -> float:
+        """How far a quote asset's mark is from a dollar; infinite while it has none."""
+        mark = self.marks.get(asset)
+        return float(mark.usd - 1) * 1e4 if mark is not None else math.inf
 
     def pool_fault(self, pool: str) -> str:
         """Why a pool must not be used, or nothing."""

@@ -97,7 +97,10 @@ class OrderVerdict(msgspec.Struct, frozen=True):
 
 
 class DecisionAges(msgspec.Struct, frozen=True):
-    """How old each input was when the decision was made, ms (slot lag in slots)."""
+    """How old each input was when the decision was made, ms (slot lag in slots).
+
+    `clock_skew_ms` is Kraken's clock minus ours: by so much the frame's age may be wrong.
+    """
 
     frame_ms: float
     book_ms: float
@@ -106,6 +109,7 @@ class DecisionAges(msgspec.Struct, frozen=True):
     mark_ms: float
     balances_ms: float
     fees_ms: float
+    clock_skew_ms: float | None = None
 
 
 class Intent(msgspec.Struct, frozen=True):

@@ -171,7 +171,7 @@ class BenchDesk:
             )
         )
         for venue in ("kraken", "solana"):
-            engine.handle(VenueStatus(venue, "online", None, at))  # type: ignore[arg-type]
+            engine.handle(VenueStatus(venue, "online", None, at, 0.0))  # type: ignore[arg-type]
         engine.handle(SlotAdvanced(self._slot, 0, at))
         engine.handle(
             BookUpdated("USDC/USD", ((9_999, 10**12),), ((10_001, 10**12),), 4, 8, 1, at, at)

@@ -92,13 +92,15 @@ class VenueStatus(msgspec.Struct, frozen=True, tag="venue_status"):
     """Connection and trading status of a venue.
 
     `status`: online | maintenance | cancel_only | post_only | disconnected.
-    `rtt_ms` is the last application ping, None before the first.
+    `rtt_ms` is the last application ping, None before the first. `clock_skew_ms` is the
+    venue's clock minus ours as last measured, None while it never was on this connection.
     """
 
     venue: VenueName
     status: str
     rtt_ms: float | None
     recv_ns: int
+    clock_skew_ms: float | None = None
 
 
 class FeedProof(msgspec.Struct, frozen=True, tag="feed_proof"):

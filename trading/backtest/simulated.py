@@ -143,7 +143,7 @@ class _Ears:
 
     def _open(self) -> None:
         at_ns = START_NS
-        self._add(at_ns, VenueStatus("kraken", "online", 20.0, at_ns))
+        self._add(at_ns, VenueStatus("kraken", "online", 20.0, at_ns, 0.0))
         self._add(at_ns, VenueStatus("solana", "online", 6.0, at_ns))
         for market in self._markets:
             self._add(at_ns, _instrument(market.spec, at_ns))

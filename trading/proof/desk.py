@@ -255,7 +255,7 @@ class ProofDesk:
         spec, now_ns = self.venues.spec, self.engine_clock.now_ns()
         return [
             FeesKnown(taker={SYMBOL: Decimal("0.001")}, base_fee_lamports=5000, at_ns=now_ns),
-            VenueStatus(venue="kraken", status="online", rtt_ms=20.0, recv_ns=now_ns),
+            VenueStatus("kraken", "online", rtt_ms=20.0, recv_ns=now_ns, clock_skew_ms=0.0),
             VenueStatus(venue="solana", status="online", rtt_ms=None, recv_ns=now_ns),
             InstrumentUpdated(
                 symbol=SYMBOL,

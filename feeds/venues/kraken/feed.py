@@ -173,7 +173,7 @@ class KrakenFeed:
                 books.on_reply(message, recv_ns, link.last_frame_ns)
             case StatusFrame():
                 self._status = venue_status(message.system)
-                self._sink(VenueStatus("kraken", self._status, link.rtt_ms, recv_ns))
+                self._tell_status(link, recv_ns)
             case _:
                 # Heartbeats and channels we did not ask for: the frame age is noted.
                 return
@@ -184,7 +184,10 @@ class KrakenFeed:
         self.counters.rtt_ms = link.rtt_ms
         self.counters.clock_skew_ms = link.clock_skew_ms
         if self._status != "disconnected":
-            self._sink(VenueStatus("kraken", self._status, link.rtt_ms, recv_ns))
+            self._tell_status(link, recv_ns)
+
+    def _tell_status(self, link: Link, recv_ns: int) -> None:
+        self._sink(VenueStatus("kraken", self._status, link.rtt_ms, recv_ns, link.clock_skew_ms))
 
     def _note_disconnected(self, reason: str) -> None:
         log.warning("feed.disconnected", extra={"venue": "kraken", "reason": reason})

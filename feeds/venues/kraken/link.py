@@ -18,6 +18,8 @@ from feeds.venues.transport import WsConnection
 _NS = 1_000_000_000
 _MS = 1_000_000
 _PINGS_REMEMBERED = 16
+# The two clocks drift by microseconds between looks: more is a step of the wall clock.
+_STEP_NS = 100 * _MS
 
 
 class Link:
@@ -36,6 +38,7 @@ class Link:
         self.last_frame_ns = clock.monotonic_ns()
         self.rtt_ms: float | None = None
         self.clock_skew_ms: float | None = None
+        self._wall_ahead_ns = self._wall_ahead()
 
     def next_req_id(self) -> int:
         """A request number not used on this connection before."""
@@ -63,7 +66,8 @@ class Link:
     async def keep_alive(self) -> None:
         """Ping at once, then regularly and whenever half the allowed silence has passed.
 
-        The extra ping is for sockets without heartbeats: it asks before it condemns.
+        The extra ping is for sockets without heartbeats: it asks before it condemns. A wall
+        clock that was stepped is measured against the venue's again at once.
         """
         half_ns = round(self._silence_s * _NS / 2)
         while True:
@@ -74,9 +78,17 @@ class Link:
             since_ping_ns = now_ns - self._last_ping_ns
             is_first = not self._last_ping_ns
             is_doubtful = quiet_ns >= half_ns and since_ping_ns >= half_ns
-            if is_first or is_doubtful or since_ping_ns >= self._ping_ns:
+            if is_first or is_doubtful or self._is_stepped() or since_ping_ns >= self._ping_ns:
                 await self._ping(now_ns)
             await asyncio.sleep(self._silence_s / 8)
+
+    def _is_stepped(self) -> bool:
+        """Whether the wall clock moved against the monotonic one since the last look."""
+        before_ns, self._wall_ahead_ns = self._wall_ahead_ns, self._wall_ahead()
+        return abs(self._wall_ahead_ns - before_ns) > _STEP_NS
+
+    def _wall_ahead(self) -> int:
+        return self._clock.now_ns() - self._clock.monotonic_ns()
 
     async def _ping(self, now_ns: int) -> None:
         req_id = self.next_req_id()

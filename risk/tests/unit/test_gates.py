@@ -47,12 +47,16 @@ STATE = GateState(
     kraken_status="online",
     solana_status="online",
     pair_status="online",
+    kraken_skew_ms=-4.0,
+    solana_skew_ms=None,
     frame_age_ms=10.0,
     chain_age_ms=300.0,
     book_fault="",
+    ticker_fault="",
     pool_fault="",
     slot_lag=0,
     mark_fault="",
+    depegs=(("USD", 0.0), ("USDC", -3.0)),
     mark_age_ms=20.0,
     fees_age_ms=1_000.0,
     balances_age_ms=1000.0,
@@ -64,6 +68,9 @@ STATE = GateState(
     used_trades=0,
 )
 LIMITS = GateLimits(
+    max_kraken_skew_ms=500.0,
+    max_solana_skew_ms=15_000.0,
+    max_depeg_bps={"USD": 0.0, "USDC": 100.0},
     max_frame_age_ms=1500,
     max_slot_lag=2,
     max_balances_age_ms=60_000,
@@ -88,15 +95,22 @@ REFUSALS: list[tuple[str, str, dict[str, Any]]] = [
     ("venue_status", "state", {"kraken_status": "post_only"}),
     ("venue_status", "state", {"solana_status": None}),
     ("venue_status", "state", {"pair_status": "cancel_only"}),
+    ("clock", "state", {"kraken_skew_ms": 501.0}),
+    ("clock", "state", {"kraken_skew_ms": -5_000.0}),
+    ("clock", "state", {"kraken_skew_ms": None}),
+    ("clock", "state", {"solana_skew_ms": 15_001.0}),
     ("frame_age", "state", {"frame_age_ms": 1500.5}),
     ("frame_age", "state", {"frame_age_ms": None}),
     ("chain_age", "state", {"chain_age_ms": None}),
     ("book", "state", {"book_fault": "crossed"}),
+    ("ticker", "state", {"ticker_fault": "ticker 1.00/1.01"}),
     ("pool", "state", {"pool_fault": "nodes disagree"}),
     ("slot_lag", "state", {"slot_lag": 3}),
     ("slot_lag", "state", {"slot_lag": None}),
     ("marks", "state", {"mark_fault": "no USDT/USD"}),
     ("marks", "state", {"mark_age_ms": 1501.0}),
+    ("depeg", "state", {"depegs": (("USD", 0.0), ("USDC", -101.0))}),
+    ("depeg", "state", {"depegs": (("USDT", 0.0),)}),
     ("fees", "state", {"fees_age_ms": None}),
     ("fees", "state", {"fees_age_ms": 900_001.0}),
     ("balances", "state", {"balances_age_ms": None}),
@@ -186,12 +200,18 @@ def test_tightening_a_limit_never_turns_refused_into_approved(data: st.DataObjec
         mark_age_ms=data.draw(ages),
         balances_age_ms=data.draw(ages),
         fees_age_ms=data.draw(ages),
+        kraken_skew_ms=data.draw(st.none() | st.floats(-1_000, 1_000)),
+        solana_skew_ms=data.draw(st.none() | st.floats(-20_000, 20_000)),
+        depegs=(("USDC", data.draw(st.floats(-300, 300))),),
         slot_lag=data.draw(st.none() | st.integers(0, 9)),
         used_notional_usd=data.draw(money),
         used_loss_usd=data.draw(money),
         used_trades=data.draw(st.integers(0, 20)),
     )
     loose = GateLimits(
+        max_kraken_skew_ms=data.draw(st.floats(0, 900)),
+        max_solana_skew_ms=data.draw(st.floats(0, 20_000)),
+        max_depeg_bps={"USDC": data.draw(st.floats(0, 200))},
         max_frame_age_ms=data.draw(st.integers(1, 120_000)),
         max_slot_lag=data.draw(st.integers(0, 9)),
         max_balances_age_ms=data.draw(st.integers(1, 120_000)),
@@ -207,9 +227,11 @@ def test_tightening_a_limit_never_turns_refused_into_approved(data: st.DataObjec
     name = data.draw(st.sampled_from(loose.__struct_fields__))
     by = data.draw(st.integers(0, 500))
     now = getattr(loose, name)
-    tight = msgspec.structs.replace(
-        loose, **{name: now + by if name == "min_profit_usd" else max(type(now)(0), now - by)}
-    )
+    if name == "max_depeg_bps":
+        less: Any = {asset: max(0.0, limit - by) for asset, limit in now.items()}
+    else:
+        less = now + by if name == "min_profit_usd" else max(type(now)(0), now - by)
+    tight = msgspec.structs.replace(loose, **{name: less})
     if isinstance(check(candidate, state, loose), Refused):
         assert isinstance(check(candidate, state, tight), Refused)
 

@@ -161,7 +161,7 @@ class Race:
         self.tell(FeesKnown(taker=taker, base_fee_lamports=5_000, at_ns=now))
         self.tell(VenuesReady(kraken=True, solana=True, at_ns=now))
         for venue in ("kraken", "solana"):
-            self.tell(VenueStatus(venue=venue, status="online", rtt_ms=20.0, recv_ns=now))
+            self.tell(VenueStatus(venue, "online", 20.0, now, clock_skew_ms=0.0))
         self._tell_holdings()
         self._tell_chain_fees()
 

@@ -112,7 +112,7 @@ def setup_events(at_ns: int, **changes: Any) -> list[EngineInput]:
         FeesKnown(taker={"SOL/USD": Decimal("0.001")}, base_fee_lamports=5000, at_ns=at_ns),
         VenuesReady(kraken=True, solana=True, at_ns=at_ns),
         holdings(at_ns),
-        VenueStatus(venue="kraken", status="online", rtt_ms=20.0, recv_ns=at_ns),
+        VenueStatus("kraken", "online", rtt_ms=20.0, recv_ns=at_ns, clock_skew_ms=0.0),
         VenueStatus(venue="solana", status="online", rtt_ms=None, recv_ns=at_ns),
         InstrumentUpdated(
             symbol="SOL/USD",
