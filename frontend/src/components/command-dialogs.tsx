@@ -1,42 +1,18 @@
 /** Dialogs of the acts that start, loosen or stop: what happens, to what, and what does not. */
-import { useState } from "react";
-
 import { reasonText } from "@/lib/banners";
 import { useDesk, useLive } from "@/lib/live";
 import { testId } from "@/lib/testids";
 
-import { AlertDialog } from "./ui/alert-dialog";
-import { Button } from "./ui/button";
-import { Input } from "./ui/input";
+import { type Answers, ConfirmDialog } from "./confirm-dialog";
 
 interface DialogProps {
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
 }
 
-/** A code field where the profile asks for a second factor: everywhere but in the simulator. */
-function SecondFactor({ code, onCode }: {
-  readonly code: string;
-  readonly onCode: (code: string) => void;
-}) {
-  const profile = useDesk("status")?.profile;
-  if (profile === undefined || profile === "sim") return null;
-  return (
-    <Input
-      label="Code of your second factor"
-      value={code}
-      maxLength={16}
-      inputMode="numeric"
-      autoComplete="one-time-code"
-      data-testid={testId.stepupCode}
-      onChange={(event) => onCode(event.target.value)}
-    />
-  );
-}
+const LIVE_PHRASE = "GO LIVE";
 
-const withCode = (code: string) => (code.trim() === "" ? {} : { code: code.trim() });
-
-export const LIVE_PHRASE = "GO LIVE";
+const withCode = ({ code }: Answers) => (code === undefined ? {} : { code });
 
 function OpenAlarms() {
   const incidents = (useDesk("incidents") ?? []).filter((one) => one.state !== "closed");
@@ -59,129 +35,66 @@ function OpenAlarms() {
 
 export function ResumeDialog({ open, onOpenChange }: DialogProps) {
   const { commands } = useLive();
-  const [reason, setReason] = useState("");
-  const ready = reason.trim().length > 0;
-  const close = (next: boolean) => {
-    if (!next) setReason("");
-    onOpenChange(next);
-  };
   return (
-    <AlertDialog
+    <ConfirmDialog
       open={open}
-      onOpenChange={close}
+      onOpenChange={onOpenChange}
       title="Resume trading?"
+      verb="Resume trading"
       testId={testId.resumeDialog}
-      confirm={
-        <Button
-          tone="primary"
-          disabled={!ready}
-          data-testid={testId.resumeConfirm}
-          onClick={() => {
-            commands.run("resume", { scope: "*", reason: reason.trim() });
-            close(false);
-          }}
-        >
-          Resume trading
-        </Button>
-      }
+      confirmTestId={testId.resumeConfirm}
+      reasonTestId={testId.resumeReason}
+      onConfirm={({ reason }) => commands.run("resume", { scope: "*", reason })}
     >
       <p>The engine takes new windows again on every asset that no rule stops. Observe only, if it is on, stays on.</p>
       <OpenAlarms />
-      <Input
-        label="Reason (kept in the audit log)"
-        value={reason}
-        maxLength={300}
-        data-testid={testId.resumeReason}
-        onChange={(event) => setReason(event.target.value)}
-      />
-    </AlertDialog>
+    </ConfirmDialog>
   );
 }
 
 export function GoLiveDialog({ open, onOpenChange }: DialogProps) {
   const { commands } = useLive();
-  const [reason, setReason] = useState("");
-  const [phrase, setPhrase] = useState("");
-  const [code, setCode] = useState("");
-  const ready = reason.trim().length > 0 && phrase === LIVE_PHRASE;
-  const close = (next: boolean) => {
-    if (!next) {
-      setReason("");
-      setPhrase("");
-      setCode("");
-    }
-    onOpenChange(next);
-  };
   return (
-    <AlertDialog
+    <ConfirmDialog
       open={open}
-      onOpenChange={close}
+      onOpenChange={onOpenChange}
       title="Go live with the engine?"
+      verb="Go live"
       testId={testId.liveDialog}
-      confirm={
-        <Button
-          tone="primary"
-          disabled={!ready}
-          data-testid={testId.liveConfirm}
-          onClick={() => {
-            commands.run("live", {
-              scope: "*",
-              reason: reason.trim(),
-              confirm: LIVE_PHRASE,
-              ...withCode(code),
-            });
-            close(false);
-          }}
-        >
-          Go live
-        </Button>
-      }
+      confirmTestId={testId.liveConfirm}
+      reasonTestId={testId.liveReason}
+      typed={{
+        label: `Type ${LIVE_PHRASE} to confirm`,
+        testId: testId.livePhrase,
+        accepts: (text) => text === LIVE_PHRASE,
+      }}
+      withCode
+      onConfirm={(answers) => {
+        const { reason } = answers;
+        commands.run("live", { scope: "*", reason, confirm: LIVE_PHRASE, ...withCode(answers) });
+      }}
     >
       <p>Observe only ends. The engine sends orders to Kraken and Solana for every armed asset, within its caps.</p>
       <OpenAlarms />
-      <Input
-        label="Reason (kept in the audit log)"
-        value={reason}
-        maxLength={300}
-        data-testid={testId.liveReason}
-        onChange={(event) => setReason(event.target.value)}
-      />
-      <Input
-        label={`Type ${LIVE_PHRASE} to confirm`}
-        value={phrase}
-        autoComplete="off"
-        spellCheck={false}
-        data-testid={testId.livePhrase}
-        onChange={(event) => setPhrase(event.target.value)}
-      />
-      <SecondFactor code={code} onCode={setCode} />
-    </AlertDialog>
+    </ConfirmDialog>
   );
 }
 
 export function KillDialog({ open, onOpenChange, onConfirm }: DialogProps & { readonly onConfirm: () => void }) {
   return (
-    <AlertDialog
+    <ConfirmDialog
       open={open}
       onOpenChange={onOpenChange}
       title="Kill the engine?"
+      verb="Kill the engine"
+      tone="dangerSolid"
       testId={testId.killDialog}
-      confirm={
-        <Button
-          tone="dangerSolid"
-          data-testid={testId.killConfirm}
-          onClick={() => {
-            onConfirm();
-            onOpenChange(false);
-          }}
-        >
-          Kill the engine
-        </Button>
-      }
+      confirmTestId={testId.killConfirm}
+      onConfirm={onConfirm}
     >
       <p>Every new order stops at once on every asset, and no signed transaction is sent again.</p>
       <p>Open trades are not hedged by themselves any more. Only an administrator can start trading again.</p>
-    </AlertDialog>
+    </ConfirmDialog>
   );
 }
 
@@ -190,61 +103,29 @@ export function ResetDialog({ open, onOpenChange }: DialogProps) {
   const incident = (useDesk("incidents") ?? []).find(
     (one) => one.rule === "kill_switch" && one.state !== "closed",
   );
-  const [typed, setTyped] = useState("");
-  const [reason, setReason] = useState("");
-  const [code, setCode] = useState("");
-  const ready = /^[1-9]\d{0,14}$/.test(typed.trim()) && reason.trim().length > 0;
-  const close = (next: boolean) => {
-    if (!next) {
-      setTyped("");
-      setReason("");
-      setCode("");
-    }
-    onOpenChange(next);
-  };
   return (
-    <AlertDialog
+    <ConfirmDialog
       open={open}
-      onOpenChange={close}
+      onOpenChange={onOpenChange}
       title="Reset the kill switch?"
+      verb="Reset kill switch"
       testId={testId.resetDialog}
-      confirm={
-        <Button
-          tone="primary"
-          disabled={!ready}
-          data-testid={testId.resetConfirm}
-          onClick={() => {
-            commands.run("reset", {
-              scope: "*",
-              reason: reason.trim(),
-              incident: Number(typed),
-              ...withCode(code),
-            });
-            close(false);
-          }}
-        >
-          Reset kill switch
-        </Button>
-      }
+      confirmTestId={testId.resetConfirm}
+      reasonTestId={testId.resetReason}
+      typed={{
+        label: `Type the number of the kill-switch incident${incident === undefined ? "" : `, ${incident.number}`}`,
+        testId: testId.resetIncident,
+        accepts: (text) => /^[1-9]\d{0,14}$/.test(text),
+        inputMode: "numeric",
+      }}
+      withCode
+      onConfirm={(answers) => {
+        const { reason, typed } = answers;
+        commands.run("reset", { scope: "*", reason, incident: Number(typed), ...withCode(answers) });
+      }}
     >
       <p>The engine leaves the halt to observe only: it computes and stores, and sends nothing. Going live is a step of its own.</p>
       <OpenAlarms />
-      <Input
-        label={`Type the number of the kill-switch incident${incident === undefined ? "" : `, ${incident.number}`}`}
-        value={typed}
-        inputMode="numeric"
-        autoComplete="off"
-        data-testid={testId.resetIncident}
-        onChange={(event) => setTyped(event.target.value)}
-      />
-      <Input
-        label="Reason (kept in the audit log)"
-        value={reason}
-        maxLength={300}
-        data-testid={testId.resetReason}
-        onChange={(event) => setReason(event.target.value)}
-      />
-      <SecondFactor code={code} onCode={setCode} />
-    </AlertDialog>
+    </ConfirmDialog>
   );
 }

@@ -5,7 +5,7 @@
  * command is pending does nothing; a kill that cannot be delivered repeats itself.
  */
 import type { ControlAction, ControlBody } from "./api";
-import { ApiError } from "./session";
+import { causeOf } from "./session";
 
 export type CommandState =
   | { readonly phase: "rest" }
@@ -140,13 +140,7 @@ export class CommandCentre {
       this.move(action, { type: "echo", applied: this.parts.applied(), atMs: this.parts.nowMs() });
       return null;
     } catch (error) {
-      if (error instanceof ApiError) {
-        return { cause: error.message, retry: error.status >= 500 || error.status === 429 };
-      }
-      if (error instanceof DOMException && error.name === "TimeoutError") {
-        return { cause: "The server did not answer in 3 s.", retry: true };
-      }
-      return { cause: "The server could not be reached.", retry: true };
+      return causeOf(error);
     }
   }
 

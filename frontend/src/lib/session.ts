@@ -51,6 +51,17 @@ export async function errorOf(response: Response): Promise<ApiError> {
   }
 }
 
+/** Why a call did not come off, in words, and whether the same call may be sent again. */
+export function causeOf(error: unknown): { cause: string; retry: boolean } {
+  if (error instanceof ApiError) {
+    return { cause: error.message, retry: error.status >= 500 || error.status === 429 };
+  }
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return { cause: "The server did not answer in time.", retry: true };
+  }
+  return { cause: "The server could not be reached.", retry: true };
+}
+
 /** What a permission is called by the server, alone or behind an app label. */
 export function allowed(user: User, permission: string): boolean {
   return user.permissions.some((name) => name === permission || name.endsWith(`.${permission}`));

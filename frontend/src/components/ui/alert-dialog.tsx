@@ -11,6 +11,8 @@ interface AlertDialogProps {
   readonly children: ReactNode;
   readonly confirm: ReactNode;
   readonly testId: string;
+  /** The word that leaves without acting; never "Cancel" where an order is already out. */
+  readonly leave?: string;
 }
 
 export function AlertDialog(props: AlertDialogProps) {
@@ -28,7 +30,7 @@ export function AlertDialog(props: AlertDialogProps) {
           </Primitive.Description>
           <div className="mt-5 flex justify-end gap-2">
             <Primitive.Cancel asChild>
-              <Button>Cancel</Button>
+              <Button>{props.leave ?? "Cancel"}</Button>
             </Primitive.Cancel>
             {props.confirm}
           </div>
