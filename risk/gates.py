@@ -78,6 +78,8 @@ class GateState(msgspec.Struct, frozen=True):
     used_notional_usd: Decimal
     used_loss_usd: Decimal
     used_trades: int
+    # Since the aggregator was asked; None where the pool itself was quoted.
+    route_age_ms: float | None = None
 
 
 class GateLimits(msgspec.Struct, frozen=True):
@@ -97,6 +99,7 @@ class GateLimits(msgspec.Struct, frozen=True):
     daily_trades_cap: int
     max_notional_usd: Decimal
     min_profit_usd: Decimal
+    max_route_age_ms: int = 1_000
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -196,6 +199,13 @@ def _ticker(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
 
 def _pool(_: Candidate, state: GateState, __: GateLimits) -> _Answer:
     return (state.pool_fault, "valid") if state.pool_fault else None
+
+
+def _route(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
+    # An aggregator's answer is older than any state of our own feed when it arrives.
+    if state.route_age_ms is None:
+        return None
+    return _at_most(state.route_age_ms, limits.max_route_age_ms, "ms")
 
 
 def _slot_lag(_: Candidate, state: GateState, limits: GateLimits) -> _Answer:
@@ -319,6 +329,7 @@ GATES: Final[tuple[tuple[str, _Gate], ...]] = (
     ("book", _book),
     ("ticker", _ticker),
     ("pool", _pool),
+    ("route", _route),
     ("slot_lag", _slot_lag),
     ("marks", _marks),
     ("depeg", _depeg),
@@ -353,6 +364,7 @@ INELIGIBLE_GATES: Final = frozenset(
         "book",
         "ticker",
         "pool",
+        "route",
         "slot_lag",
         "marks",
         "depeg",

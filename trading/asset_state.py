@@ -25,6 +25,7 @@ from trading.intent import AssetSettings, DayUsage, Execute
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
 from trading.projection import OwnTrades
+from trading.route_quoted import RouteQuoted
 from trading.staleness import StalenessModel, StalenessWatch
 from trading.windows import WindowTracker
 
@@ -78,6 +79,8 @@ class AssetState:
             sorted({SOL_SYMBOL} | {MARK_SYMBOLS[name] for name in quotes if name in MARK_SYMBOLS})
         )
         self.sized: Sized | None = None
+        # The last quote an aggregator bound itself to, where the pool had none.
+        self.routes: dict[Direction, RouteQuoted] = {}
         self.anchors: dict[Direction, Anchor] = {}
         self.quote_refusal = ""
         self.refusal: tuple[str, str, str] | None = None

@@ -18,9 +18,9 @@ from risk.gates import Refused, check
 from trading.anchor import PROBE
 from trading.asset_state import AssetState
 from trading.controls import GLOBAL
-from trading.decision import Decider
 from trading.engine_state import EngineState
 from trading.evaluation import Look
+from trading.gate_view import gate_state_of
 from trading.staleness import RULES, VENUES
 
 _MS: Final = 1_000_000
@@ -45,11 +45,11 @@ class VenueAges(msgspec.Struct, frozen=True):
     slot_lag: int | None
 
 
-def spread_row(state: EngineState, decider: Decider, asset: AssetState, now_ns: int) -> SpreadRow:
+def spread_row(state: EngineState, asset: AssetState, now_ns: int) -> SpreadRow:
     """The better direction of an asset: the one with the larger gross gap, sign and all."""
     spec, feeds = asset.spec, state.feeds
     shown = max(asset.looks, key=lambda one: one.gross_bps, default=None)
-    row_state, reason = _state_of(state, decider, asset, now_ns)
+    row_state, reason = _state_of(state, asset, now_ns)
     book, curve = feeds.books.get(spec.cex_symbol), feeds.curves.get(spec.pool)
     sized = asset.sized
     if shown is None or sized is None or sized.direction != shown.direction:
@@ -121,9 +121,7 @@ def venue_ages(state: EngineState, venue: VenueName, now_ns: int) -> VenueAges:
     )
 
 
-def _state_of(
-    state: EngineState, decider: Decider, asset: AssetState, now_ns: int
-) -> tuple[SpreadState, str]:
+def _state_of(state: EngineState, asset: AssetState, now_ns: int) -> tuple[SpreadState, str]:
     """A stop first, then what blocks the asset, then whether there is an edge."""
     mode = state.mode_of(asset.spec.asset)
     word = _STATE_OF_MODE.get(mode)
@@ -131,7 +129,7 @@ def _state_of(
         return word, _why(state, asset)
     if asset.fault:
         return "blocked", asset.fault
-    verdict = check(PROBE, decider.gate_state(asset, now_ns), state.limits_of(asset))
+    verdict = check(PROBE, gate_state_of(state, asset, now_ns), state.limits_of(asset))
     if isinstance(verdict, Refused):
         return "blocked", f"{verdict.gate}: {verdict.value} (limit {verdict.limit})"
     if word is not None:

@@ -10,29 +10,21 @@ from typing import Final
 
 import msgspec
 
-from arbsite.keys import intent_key
-from feeds.market.clmm import arrays_for_swap
-from feeds.market.pools import QuoteRefused, Whirlpool
+from feeds.market.pools import QuoteRefused
 from feeds.market.spec import DIRECTIONS, Direction
-from risk.gates import Candidate, GateState, Refused, check
+from risk.gates import Refused, check
 from trading.anchor import PROBE, STATE_GATES, VALUE_GATES, Anchor
 from trading.asset_state import AssetState, Decision, Said
 from trading.engine_state import EngineState
 from trading.evaluation import Found, Look, Scene, Sized, find_size, price_size
-from trading.intent import (
-    DecisionAges,
-    Effect,
-    Execute,
-    FeesKnown,
-    Intent,
-    NoteWindow,
-    WindowRow,
-)
+from trading.gate_view import candidate_of, gate_state_of
+from trading.intent import Effect, Execute, NoteWindow, WindowRow
+from trading.intent_making import intent_of
 from trading.projection import reservation_of
-from trading.scene import marks_usd, rebuild_terms, scene_of, snapshot_of
+from trading.routed import OF_THE_AMOUNT, priced_route, route_in_force
+from trading.scene import fault_beside_pool, rebuild_terms, scene_of, snapshot_of
 from trading.windows import CLOSE_FRACTION, Priced, Source, WindowTracker
 
-_MS: Final = 1_000_000
 # A window ends at half of what opens it; what is worth less than this is not priced.
 _FOLLOWED: Final = 0.4
 
@@ -87,7 +79,25 @@ class Decider:
                 return
             if found is not None:
                 sized = self._priced(asset, scene, seen, found)
-        row = tracker.observe(
+                if sized is None and asset.quote_refusal not in OF_THE_AMOUNT:
+                    sized = self._sized_by_route(asset, seen.direction)
+        is_decided = self._track(asset, seen.direction, sized, source, effects)
+        if is_decided and sized is not None and sized.route is None:
+            self._anchor(asset, tracker, found, sized)
+
+    def _track(
+        self,
+        asset: AssetState,
+        direction: Direction,
+        sized: Sized | None,
+        source: Source,
+        effects: list[Effect],
+    ) -> bool:
+        """Move the window by what was priced, and decide on it while it is open."""
+        tracker, settings = asset.windows[direction], asset.settings
+        assert settings is not None
+        row = tracker.row
+        changed = tracker.observe(
             snapshot_of(self._state, asset),
             _priced(sized),
             settings.min_profit_usd,
@@ -95,11 +105,43 @@ class Decider:
             own_trade=row is not None and row.window_id in asset.trades.open_windows,
         )
         if tracker.is_open and sized is not None:
-            self._close_other(asset, seen.direction, effects)
-            self._decide(asset, tracker, sized, row, effects)
-            self._anchor(asset, tracker, found, sized)
-        elif row is not None:
-            effects.append(self.note_of_end(asset, row))
+            self._close_other(asset, direction, effects)
+            self._decide(asset, tracker, sized, changed, effects)
+            return True
+        if changed is not None:
+            effects.append(self.note_of_end(asset, changed))
+        return False
+
+    # ---- where the pool has no quote --------------------------------------------------
+
+    def evaluate_routes(self, asset: AssetState, source: Source, effects: list[Effect]) -> bool:
+        """Decide by an aggregator's quotes while only the pool is at fault; False without any."""
+        routes = {
+            direction: route_in_force(asset, direction, self._state.now_ns)
+            for direction in DIRECTIONS
+        }
+        if not any(routes.values()) or fault_beside_pool(self._state, asset):
+            return False
+        if asset.terms is None:
+            rebuild_terms(self._state, asset)
+        asset.look_away()
+        asset.sized, asset.quote_refusal, asset.refusal = None, "", None
+        asset.has_edge = False
+        for direction in DIRECTIONS:
+            sized = self._sized_by_route(asset, direction)
+            if sized is not None or asset.windows[direction].row is not None:
+                self._track(asset, direction, sized, source, effects)
+        return True
+
+    def _sized_by_route(self, asset: AssetState, direction: Direction) -> Sized | None:
+        route = route_in_force(asset, direction, self._state.now_ns)
+        if route is None:
+            return None
+        sized = priced_route(scene_of(self._state, asset, direction), route)
+        if sized is not None:
+            asset.sized = sized
+            asset.has_edge |= sized.landed_value_usd > 0
+        return sized
 
     def _anchor(
         self, asset: AssetState, tracker: WindowTracker, found: Found | None, sized: Sized
@@ -153,7 +195,7 @@ class Decider:
             return None
         verdict = check(
             msgspec.structs.replace(PROBE, gross_bps=seen.gross_bps),
-            self.gate_state(asset, self._state.now_ns),
+            gate_state_of(self._state, asset, self._state.now_ns),
             self._state.limits_of(asset),
         )
         gate = anchor.refusal[0]
@@ -183,8 +225,8 @@ class Decider:
                 effects.append(self.note_of_end(asset, changed))
             return
         verdict = check(
-            self._candidate(asset, sized, row),
-            self.gate_state(asset, self._state.now_ns),
+            candidate_of(asset, sized, row),
+            gate_state_of(self._state, asset, self._state.now_ns, sized.route),
             self._state.limits_of(asset),
         )
         if isinstance(verdict, Refused):
@@ -217,7 +259,7 @@ class Decider:
     ) -> None:
         row = tracker.row
         assert row is not None
-        intent = self._intent(asset, sized, row)
+        intent = intent_of(self._state, asset, sized, row)
         row = tracker.count_intent()
         is_stored_only = intent.mode == "observe"
         # What a model fills is not a window taken: capture counts live trades only.
@@ -244,143 +286,6 @@ class Decider:
             return NoteWindow(row, "stored" if is_stored else "taken", "", "", "")
         return NoteWindow(row, "refused" if row.blocked_by else "watched", row.blocked_by, "", "")
 
-    # ---- what the decision is made of -------------------------------------------------
-
-    def gate_state(self, asset: AssetState, now_ns: int) -> GateState:
-        """The state of the world as the gates want it, ages as of `now_ns`."""
-        state, spec = self._state, asset.spec
-        feeds, ready = state.feeds, state.ready
-        curve = feeds.curves.get(spec.pool)
-        mode = state.mode_of(spec.asset)
-        holdings, used = state.reservations_of(spec.asset).holdings, asset.usage_of(mode)
-        return GateState(
-            mode=mode,
-            is_known_mode=state.controls.is_known,
-            is_enabled=asset.settings is not None and asset.settings.enabled,
-            is_kraken_ready=ready is not None and ready.kraken,
-            is_solana_ready=ready is not None and ready.solana,
-            kraken_status=feeds.status_of("kraken"),
-            solana_status=feeds.status_of("solana"),
-            pair_status=feeds.pair_status.get(spec.cex_symbol),
-            kraken_skew_ms=feeds.clock_skews_ms.get("kraken"),
-            solana_skew_ms=feeds.clock_skews_ms.get("solana"),
-            frame_age_ms=_age_ms(now_ns, feeds.proof_ns("kraken", spec.cex_symbol)),
-            chain_age_ms=_age_ms(now_ns, feeds.proof_ns("solana", spec.pool)),
-            book_fault=feeds.book_fault(spec.cex_symbol),
-            ticker_fault=feeds.ticker_fault(spec.cex_symbol),
-            pool_fault=feeds.pool_fault(spec.pool),
-            slot_lag=feeds.slot.lag_slots if feeds.slot is not None else None,
-            mark_fault="",
-            depegs=tuple((name, feeds.depeg_bps(name)) for name in asset.quotes),
-            mark_age_ms=self._mark_age_ms(asset, now_ns),
-            fees_age_ms=_age_ms(now_ns, _fees_at_ns(state.fees, spec.cex_symbol)),
-            balances_age_ms=_age_ms(now_ns, holdings.at_ns if holdings is not None else None),
-            cooldown_left_ms=max(0, asset.cooldown_until_ns - now_ns) / _MS,
-            busy_reason=asset.trades.busy_reason(
-                feeds.books.get(spec.cex_symbol), curve.updated.slot if curve else None
-            ),
-            standing_basis=asset.basis.flag,
-            used_notional_usd=used.notional_usd,
-            used_loss_usd=used.loss_usd,
-            used_trades=used.trades,
-        )
-
-    def _mark_age_ms(self, asset: AssetState, now_ns: int) -> float | None:
-        """The oldest proof of the mark books this asset needs (a quiet book is not old)."""
-        oldest_ns = now_ns
-        for symbol in asset.mark_symbols:
-            proof_ns = self._state.feeds.proof_ns("kraken", symbol)
-            if proof_ns is None:
-                return None
-            oldest_ns = min(oldest_ns, proof_ns)
-        return _age_ms(now_ns, oldest_ns)
-
-    def _candidate(self, asset: AssetState, sized: Sized, row: WindowRow) -> Candidate:
-        spec = asset.spec
-        return Candidate(
-            asset=spec.asset,
-            size_lots=sized.capped_lots if sized.window_only else sized.quotes.lots,
-            min_lots=spec.qty_min_lots,
-            size_cost=sized.cex_cost,
-            min_cost=Decimal(spec.cost_min),
-            limited_by=sized.limited_by,
-            notional_usd=sized.notional_usd,
-            decision_value_usd=sized.pnl.decision_value,
-            landed_value_usd=sized.landed_value_usd,
-            p_land=sized.verdict.p_land_lower,
-            gross_bps=sized.gross_bps,
-            window_intents=row.intents,
-            budget_refusal="" if sized.budget is not None else "the last level is out of reach",
-        )
-
-    def _intent(self, asset: AssetState, sized: Sized, row: WindowRow) -> Intent:
-        state, spec, budget = self._state, asset.spec, sized.budget
-        settings, book = asset.settings, self._state.feeds.books[asset.spec.cex_symbol]
-        assert settings is not None
-        assert budget is not None
-        pool = state.feeds.curves[spec.pool]
-        a_to_b = spec.sells_a(sized.direction)
-        sells_on_cex = sized.direction == "buy_dex_sell_cex"
-        return Intent(
-            intent_key=intent_key(row.window_id, row.intents),
-            window_id=row.window_id,
-            ordinal=row.intents,
-            asset=spec.asset,
-            direction=sized.direction,
-            mode=state.mode_of(spec.asset),
-            spec=spec,
-            qty_lots=sized.quotes.lots,
-            base_raw=sized.quotes.base_raw,
-            cex_side="sell" if sells_on_cex else "buy",
-            cex_limit_ticks=budget.cex_limit_ticks,
-            cex_expected_ticks=sized.quotes.cex_worst_ticks,
-            dex_a_to_b=a_to_b,
-            dex_exact_in=not sells_on_cex,
-            dex_expected_quote_raw=sized.quotes.dex_quote_raw,
-            dex_threshold_raw=budget.dex_threshold_raw,
-            tick_array_starts=(
-                arrays_for_swap(pool.state, a_to_b) if isinstance(pool.state, Whirlpool) else ()
-            ),
-            verdict=sized.verdict,
-            pnl=sized.pnl,
-            notional_usd=sized.notional_usd,
-            min_pnl_usd=budget.min_pnl_usd,
-            limited_by=sized.limited_by,
-            gross_bps=sized.gross_bps,
-            net_bps=sized.net_bps,
-            marks_usd=marks_usd(state, asset),
-            ages=self._ages(asset),
-            book_checksum=book.checksum,
-            book_venue_at_ns=book.venue_at_ns,
-            pool_slot=pool.updated.slot,
-            # The event that completed the decision: its receive time is the engine's now.
-            detect_ns=state.now_ns,
-            decided_ns=state.now_ns,
-            config_version=settings.version,
-            control_version=state.controls.version_of(spec.asset),
-            cu_price_micro_lamports=sized.cu_price_micro_lamports,
-            tip_lamports=sized.tip_lamports,
-            order_deadline_ms=settings.order_deadline_ms,
-            slippage_cap_bps=settings.slippage_cap_bps,
-        )
-
-    def _ages(self, asset: AssetState) -> DecisionAges:
-        state, spec = self._state, asset.spec
-        feeds, now_ns = state.feeds, state.now_ns
-        holdings, fees = state.reservations_of(spec.asset).holdings, state.fees
-        assert holdings is not None
-        assert fees is not None
-        return DecisionAges(
-            frame_ms=_age_ms(now_ns, feeds.proof_ns("kraken", spec.cex_symbol)) or 0.0,
-            book_ms=_age_ms(now_ns, feeds.books[spec.cex_symbol].recv_ns) or 0.0,
-            pool_ms=_age_ms(now_ns, feeds.curves[spec.pool].updated.recv_ns) or 0.0,
-            slot_lag=feeds.slot.lag_slots if feeds.slot is not None else 0,
-            mark_ms=self._mark_age_ms(asset, now_ns) or 0.0,
-            balances_ms=_age_ms(now_ns, holdings.at_ns) or 0.0,
-            fees_ms=_age_ms(now_ns, fees.at_ns) or 0.0,
-            clock_skew_ms=feeds.clock_skews_ms.get("kraken"),
-        )
-
 
 def _priced(sized: Sized | None) -> Priced | None:
     if sized is None:
@@ -393,14 +298,6 @@ def _priced(sized: Sized | None) -> Priced | None:
         net_bps=sized.net_bps,
         limited_by=sized.limited_by,
     )
-
-
-def _fees_at_ns(fees: FeesKnown | None, symbol: str) -> int | None:
-    return fees.at_ns if fees is not None and symbol in fees.taker else None
-
-
-def _age_ms(now_ns: int, at_ns: int | None) -> float | None:
-    return None if at_ns is None else max(0, now_ns - at_ns) / _MS
 
 
 def _signed_gap(looks: tuple[Look, ...]) -> float:

@@ -54,6 +54,8 @@ from trading.intent import (
     VenuesReady,
     WindowsRestored,
 )
+from trading.route_quoted import RouteQuoted
+from trading.routed import is_pool_fault
 from trading.scene import fault_of
 from trading.staleness import VENUES, StalenessModel
 from trading.windows import Source
@@ -103,6 +105,7 @@ class Engine:
             TradeProgressed: self._trade_progressed,
             TradeClosed: self._trade_closed,
             DayUsage: self._day_usage,
+            RouteQuoted: self._route_quoted,
             TimerFired: self._timer_fired,
         }
 
@@ -130,8 +133,7 @@ class Engine:
     def spread_rows(self, now_ns: int) -> tuple[SpreadRow, ...]:
         """One row per asset, the better direction, as the console shows it."""
         return tuple(
-            board.spread_row(self.state, self._decider, asset, now_ns)
-            for asset in self.state.assets.values()
+            board.spread_row(self.state, asset, now_ns) for asset in self.state.assets.values()
         )
 
     def stop_reasons(self, now_ns: int) -> tuple[StopReason, ...]:
@@ -369,6 +371,14 @@ class Engine:
             )
         ]
 
+    def _route_quoted(self, event: RouteQuoted) -> list[Effect]:
+        effects: list[Effect] = []
+        state = self.state.assets.get(event.asset)
+        if state is not None:
+            state.routes[event.direction] = event
+            self._evaluate(state, "pool", effects)
+        return effects
+
     def _timer_fired(self, event: TimerFired) -> list[Effect]:
         effects: list[Effect] = []
         for state in self.state.assets.values():
@@ -391,7 +401,12 @@ class Engine:
             state.judged = self.state.feeds.revision
             state.fault = fault_of(self.state, state)
         if state.fault:
-            self._close_all(state, state.fault, effects)
+            if not (
+                state.routes
+                and is_pool_fault(state.fault)
+                and self._decider.evaluate_routes(state, source, effects)
+            ):
+                self._close_all(state, state.fault, effects)
             return
         self._decider.evaluate(state, source, effects)
         if recv_ns is not None:

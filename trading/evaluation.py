@@ -32,12 +32,14 @@ from trading.pricing import (
     EdgeBudget,
     LegQuotes,
     Mark,
+    bound_budget,
     chain_fee_usd,
     edge_budget,
     fraction_from_bps,
     predicted_pnl,
     success_usd,
 )
+from trading.route_quoted import RouteQuoted
 from trading.sizing import (
     UNBOUND,
     Available,
@@ -133,6 +135,7 @@ class Sized(msgspec.Struct, frozen=True):
     net_bps: float
     window_only: bool
     capped_lots: int
+    route: RouteQuoted | None = None
 
 
 def terms_from(
@@ -217,13 +220,16 @@ def edge_bounds(curve: PoolCurve, unit: float, terms: Terms) -> tuple[float, flo
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """Everything that finding and pricing a size needs about the moment."""
+    """Everything that finding and pricing a size needs about the moment.
+
+    `curve` is None where the pool cannot be seen: then only a route can be priced.
+    """
 
     spec: MarketSpec
     settings: AssetSettings
     terms: Terms
     book: BookUpdated
-    curve: PoolCurve
+    curve: PoolCurve | None
     unit: float
     cex_mark: Mark
     pool_mark: Mark
@@ -278,11 +284,12 @@ def price_size(scene: Scene, seen: Look, found: Found) -> Sized | QuoteRefused:
     """
     rising = seen.direction == "buy_dex_sell_cex"
     levels = scene.book.bids if rising else scene.book.asks
+    assert scene.curve is not None
     quoter = scene.curve.quoter(rising=rising)
     quotes = quote_exactly(scene.spec, quoter, levels, seen.direction, found.lots, scene.now_s)
     if isinstance(quotes, QuoteRefused):
         return quotes
-    return _priced(scene, seen, quotes, found)
+    return price_quotes(scene, seen, quotes, found)
 
 
 def _walk(scene: Scene, ladder: Ladder, available: Available, rising: bool) -> BestSize:
@@ -294,17 +301,20 @@ def _walk(scene: Scene, ladder: Ladder, available: Available, rising: bool) -> B
         taker=scene.terms.taker_rate,
         rising=rising,
     )
+    assert scene.curve is not None
     return best_size(
         scene.curve.pieces(rising=rising), scene.curve.fee, ladder, caps, rising=rising
     )
 
 
-def _priced(
+def price_quotes(
     scene: Scene,
     seen: Look,
     quotes: LegQuotes,
     found: Found,
+    route: RouteQuoted | None = None,
 ) -> Sized:
+    """Price two exact legs term by term; a `route` binds the pool leg's limit too."""
     spec, terms, odds = scene.spec, scene.terms, scene.terms.odds
     cex_value = decimal_from_int(
         quotes.cex_value_ticklots, spec.price_precision + spec.qty_precision
@@ -352,17 +362,18 @@ def _priced(
         costs=costs,
     )
     success = success_usd(pnl.sell_proceeds, pnl.buy_cost, pnl.cex_fee, pnl.chain_fee)
-    budget = edge_budget(
-        spec,
-        seen.direction,
-        quotes,
-        success_usd=success,
-        theta_min_usd=Decimal(0),
-        cex_mark_usd=scene.cex_mark.usd,
-        dex_mark_usd=scene.pool_mark.usd,
-        taker=terms.taker,
-        slippage_cap_bps=scene.settings.slippage_cap_bps,
-    )
+    limits = {
+        "success_usd": success,
+        "theta_min_usd": Decimal(0),
+        "cex_mark_usd": scene.cex_mark.usd,
+        "dex_mark_usd": scene.pool_mark.usd,
+        "taker": terms.taker,
+        "slippage_cap_bps": scene.settings.slippage_cap_bps,
+    }
+    if route is None:
+        budget = edge_budget(spec, seen.direction, quotes, **limits)
+    else:
+        budget = bound_budget(spec, seen.direction, quotes, route.threshold_raw, **limits)
     certain = pnl.haircut + pnl.basis_cost + pnl.inventory_cost + notional * costs.drift
     return Sized(
         direction=seen.direction,
@@ -380,6 +391,7 @@ def _priced(
         net_bps=float((success - certain) / notional) * 1e4,
         window_only=found.window_only,
         capped_lots=found.capped_lots,
+        route=route,
     )
 
 

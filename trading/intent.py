@@ -16,6 +16,7 @@ import msgspec
 from arbsite.events import Mode
 from feeds.market.events import MarketEvent
 from feeds.market.spec import Direction, MarketSpec
+from trading.route_quoted import RouteQuoted
 
 LegOrder = Literal["concurrent", "dex_first", "cex_first"]
 # Whose money: real balances and limits, or those of the model desk. Never summed.
@@ -118,6 +119,11 @@ class Intent(msgspec.Struct, frozen=True):
     The base quantity is fixed on both legs: exact-out with max-in when buying on the DEX,
     exact-in with min-out when selling. `cex_limit_ticks` and `dex_threshold_raw` spend one
     edge budget: any pair of fills inside both limits keeps PnL ≥ `min_pnl_usd` less fees.
+
+    With a `route` (`quote_source` "jupiter") the swap is an aggregator's, exact in both
+    ways: a buy gives `dex_threshold_raw` of quote for at least `base_raw`, expected to cost
+    `dex_expected_quote_raw` of it. Left out where there is none, so that a direct decision
+    has the same bytes whether or not routes exist.
     """
 
     intent_key: UUID
@@ -158,6 +164,7 @@ class Intent(msgspec.Struct, frozen=True):
     order_deadline_ms: int
     slippage_cap_bps: Decimal = Decimal(0)
     quote_source: Literal["pool", "jupiter"] = "pool"
+    route: RouteQuoted | msgspec.UnsetType = msgspec.UNSET
 
 
 class WindowRow(msgspec.Struct, frozen=True):
@@ -352,6 +359,7 @@ EngineInput = (
     | TradeProgressed
     | TradeClosed
     | DayUsage
+    | RouteQuoted
     | TimerFired
 )
 

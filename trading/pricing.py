@@ -276,6 +276,46 @@ def edge_budget(
     )
 
 
+def bound_budget(
+    spec: MarketSpec,
+    direction: Direction,
+    quotes: LegQuotes,
+    dex_threshold_raw: int,
+    *,
+    success_usd: Decimal,
+    theta_min_usd: Decimal,
+    cex_mark_usd: Decimal,
+    dex_mark_usd: Decimal,
+    taker: Decimal,
+    slippage_cap_bps: Decimal,
+) -> EdgeBudget | None:
+    """Spend the edge once where the pool leg's limit is given: the book leg gets the rest.
+
+    None when the edge cannot pay for that limit, or the limit is beyond the slippage cap.
+    """
+    given_raw = abs(dex_threshold_raw - quotes.dex_quote_raw)
+    if given_raw > quotes.dex_quote_raw * fraction_from_bps(slippage_cap_bps):
+        return None
+    given_usd = decimal_from_int(given_raw, spec.quote_decimals) * dex_mark_usd
+    budget = edge_budget(
+        spec,
+        direction,
+        quotes,
+        success_usd=success_usd - given_usd,
+        theta_min_usd=theta_min_usd,
+        cex_mark_usd=cex_mark_usd,
+        dex_mark_usd=dex_mark_usd,
+        taker=taker,
+        slippage_cap_bps=slippage_cap_bps,
+        cex_share=Decimal(1),
+    )
+    if budget is None:
+        return None
+    return msgspec.structs.replace(
+        budget, dex_threshold_raw=dex_threshold_raw, slack_dex_usd=given_usd
+    )
+
+
 def _cex_limit(spec: MarketSpec, quotes: LegQuotes, slack_ticklots: Decimal, sells: bool) -> int:
     """The limit, in ticks on the price grid, that gives away at most `slack_ticklots`."""
     slack = int_from_decimal_floor(slack_ticklots, 0)

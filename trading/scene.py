@@ -21,9 +21,15 @@ from trading.windows import Snapshot
 
 def fault_of(state: EngineState, asset: AssetState) -> str:
     """Why the asset cannot be priced now, or nothing. Ends in `UNSEEN` before first data."""
-    fault = _market_fault(state, asset)
-    if fault:
-        return fault
+    return _book_fault(state, asset) or _pool_fault(state, asset) or _terms_fault(state, asset)
+
+
+def fault_beside_pool(state: EngineState, asset: AssetState) -> str:
+    """Why the asset cannot be priced even with another quote than the pool's, or nothing."""
+    return _book_fault(state, asset) or _terms_fault(state, asset)
+
+
+def _terms_fault(state: EngineState, asset: AssetState) -> str:
     for quote in (asset.spec.cex_quote, asset.spec.pool_quote):
         if state.feeds.mark_of(quote) is None:
             symbol = MARK_SYMBOLS.get(quote, quote)
@@ -37,7 +43,7 @@ def fault_of(state: EngineState, asset: AssetState) -> str:
     return ""
 
 
-def _market_fault(state: EngineState, asset: AssetState) -> str:
+def _book_fault(state: EngineState, asset: AssetState) -> str:
     feeds, spec = state.feeds, asset.spec
     fault = feeds.book_fault(spec.cex_symbol)
     if fault:
@@ -45,6 +51,11 @@ def _market_fault(state: EngineState, asset: AssetState) -> str:
     book = feeds.books[spec.cex_symbol]
     if (book.price_precision, book.qty_precision) != (spec.price_precision, spec.qty_precision):
         return f"{spec.cex_symbol} book: precision changed"
+    return ""
+
+
+def _pool_fault(state: EngineState, asset: AssetState) -> str:
+    feeds, spec = state.feeds, asset.spec
     fault = feeds.pool_fault(spec.pool)
     if fault:
         return f"pool: {fault}"
@@ -71,13 +82,15 @@ def marks_usd(state: EngineState, asset: AssetState) -> dict[str, Decimal]:
 
 
 def snapshot_of(state: EngineState, asset: AssetState) -> Snapshot:
-    """What names this moment of this asset."""
-    book = state.feeds.books[asset.spec.cex_symbol]
+    """What names this moment of this asset; without a pool the chain's height does."""
+    feeds, spec = state.feeds, asset.spec
+    book, curve = feeds.books[spec.cex_symbol], feeds.curves.get(spec.pool)
+    height = feeds.slot.slot if feeds.slot is not None else 0
     return Snapshot(
         at_ns=state.now_ns,
         checksum=book.checksum,
         venue_at_ns=book.venue_at_ns,
-        slot=state.feeds.curves[asset.spec.pool].updated.slot,
+        slot=curve.updated.slot if curve is not None else height,
     )
 
 
@@ -93,7 +106,7 @@ def scene_of(state: EngineState, asset: AssetState, direction: Direction) -> Sce
         settings=settings,
         terms=asset.terms,
         book=state.feeds.books[spec.cex_symbol],
-        curve=state.feeds.curves[spec.pool],
+        curve=state.feeds.curves.get(spec.pool),
         unit=asset.unit,
         cex_mark=mark_of(state, spec.cex_quote),
         pool_mark=pool_mark,

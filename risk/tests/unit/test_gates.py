@@ -105,6 +105,7 @@ REFUSALS: list[tuple[str, str, dict[str, Any]]] = [
     ("book", "state", {"book_fault": "crossed"}),
     ("ticker", "state", {"ticker_fault": "ticker 1.00/1.01"}),
     ("pool", "state", {"pool_fault": "nodes disagree"}),
+    ("route", "state", {"route_age_ms": 1_500.0}),
     ("slot_lag", "state", {"slot_lag": 3}),
     ("slot_lag", "state", {"slot_lag": None}),
     ("marks", "state", {"mark_fault": "no USDT/USD"}),
