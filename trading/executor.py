@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import TypeVar
 
 import psycopg
 
@@ -20,6 +22,7 @@ from feeds.venues.base import CexFill, TxSighting
 from trading import attempts
 from trading.booking import TradeRecords
 from trading.intent import Intent, IntentRefused, NoteWindow
+from trading.needs import needs_of
 from trading.open_trade import DATABASE_RETRY_S, Floor
 from trading.order_rate import OrderRate
 from trading.ports import Desk
@@ -29,6 +32,7 @@ from trading.runner import TradeRunner, VenueEvent
 
 log = event_logger(__name__)
 CANCEL_AGAIN_S = 0.1
+T = TypeVar("T")
 
 
 class Executor:
@@ -79,10 +83,16 @@ class Executor:
             risk_day=risk_day(intent),
             attempts=planned,
         )
+        funds = self._desk.funds()
         asked_ns = self._desk.clock.monotonic_ns()
         try:
             verdict = await self._desk.store.record_intent(
-                intent, settings, trade_id=trade.id, attempts=planned, window=window
+                intent,
+                settings,
+                trade_id=trade.id,
+                attempts=planned,
+                window=window,
+                needs=needs_of(intent, funds) if funds else (),
             )
             self._desk.intent_committed(self._desk.clock.monotonic_ns() - asked_ns)
         except NotSent as error:
@@ -231,7 +241,7 @@ class Executor:
         """An execution without a running trade: known already, late, or of nobody."""
         trade = await self._trade_of(event)
         if trade is None:
-            if isinstance(event, CexFill):
+            if isinstance(event, CexFill) and not await self._is_anothers(event):
                 await self._report_stray(event)
             return
         if _is_known(trade, event):
@@ -247,13 +257,18 @@ class Executor:
         self._run(runner)
 
     async def _trade_of(self, event: CexFill | TxSighting) -> TradeRecord | None:
-        if isinstance(event, TxSighting):
-            references = [event.signature]
-        else:
-            references = [name for name in (event.cl_ord_id, event.order_id) if name]
+        store, references = self._desk.store, _references(event)
+        return await self._until_told(lambda: store.trade_by_reference(*references))
+
+    async def _is_anothers(self, fill: CexFill) -> bool:
+        """Whether the fill belongs to another shard's order; the account is one."""
+        store, references = self._desk.store, _references(fill)
+        return await self._until_told(lambda: store.is_of_another_shard(*references))
+
+    async def _until_told(self, ask: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
-                return await self._desk.store.trade_by_reference(*references)
+                return await ask()
             except psycopg.OperationalError as error:
                 # A fill waits for the database as long as it takes: it must find its trade.
                 log.warning("fill.waits_for_database", error=str(error)[:200])
@@ -327,6 +342,13 @@ class Executor:
             for task in tasks:
                 task.cancel()
             _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+
+
+def _references(event: CexFill | TxSighting) -> list[str]:
+    """The venue's names of what was executed."""
+    if isinstance(event, TxSighting):
+        return [event.signature]
+    return [name for name in (event.cl_ord_id, event.order_id) if name]
 
 
 def _is_known(trade: TradeRecord, event: CexFill | TxSighting) -> bool:

@@ -18,6 +18,7 @@ from feeds.market.spec import MarketSpec
 from feeds.venues.base import CexBalance, CexTrading, DexTrading, TokenBalance
 from trading.booking import LAMPORT_DECIMALS, SOL
 from trading.intent import HoldingsKnown
+from trading.needs import Funds
 
 DRIFT_LIMIT_PCT = 40.0
 
@@ -45,13 +46,23 @@ class Holdings:
         self.kraken: dict[str, Decimal] = {}
         self.solana_raw: dict[str, int] = {}
         self.lamports = 0
+        self._read_ns: int | None = None
 
     async def read(self) -> None:
         """Read both venues; raises QueryFailed when either does not answer."""
+        began_ns = self._clock.now_ns()
         self.kraken = await self._kraken_client.balances()
         for mint, raw in (await self._solana_client.balances()).items():
             self._take_token(mint, raw)
+        # What happened while we asked may be in the answer or not.
+        self._read_ns = began_ns
         self._tell()
+
+    def funds(self) -> Funds | None:
+        """Balances for the intent's transaction, as old as the last whole read; None before it."""
+        if self._read_ns is None:
+            return None
+        return Funds(dict(self.kraken), dict(self.solana_raw), self._read_ns)
 
     def see(self, event: CexBalance | TokenBalance) -> None:
         """Take one streamed balance."""

@@ -99,6 +99,7 @@ class EngineHost:
         max_recent_starts: int,
         holder: str,
         lease_silent_s: float = SILENT_AFTER_S,
+        key_name: str = "",
         journal: Callable[[EngineSetup], EngineJournal] | None = None,
         kill_file: Path | None = None,
         limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
@@ -109,7 +110,9 @@ class EngineHost:
         self._bus = bus
         self._specs = specs
         self._max_recent_starts = max_recent_starts
-        self._lease = Lease(dsn, shard=shard, holder=holder, silent_after_s=lease_silent_s)
+        self._lease = Lease(
+            dsn, shard=shard, holder=holder, silent_after_s=lease_silent_s, key_name=key_name
+        )
         self._store = TradeStore(dsn, shard=shard, clock=clock)
         self._state = DeskState(self._store, clock)
         self._tasks = ProcessTasks()
@@ -125,6 +128,9 @@ class EngineHost:
         self._feeds = feeds
         self._venues = venues(self.apply, self._on_trading_event)
         self.local_kill = LocalKill(kill_file, obeyed=self._obey_local_kill)
+        self._holdings = Holdings(
+            specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
+        )
         self._desk = Desk(
             kraken=self._venues.kraken,
             solana=self._venues.solana,
@@ -137,6 +143,7 @@ class EngineHost:
             raise_stop=self._link.raise_stop,
             intent_committed=self._measure.intent_committed,
             first_sent=self._measure.first_sent,
+            funds=self._holdings.funds,
             limits=limits,
             orders_per_minute=orders_per_minute,
             trade_booked=self._measure.booked,
@@ -145,9 +152,6 @@ class EngineHost:
         self._outage = Outage(dsn, self._executor)
         self._orders = ResolutionOrders(self._store, self._executor, clock, shard=shard)
         self._link.wakes = {"resolution": self._orders.wake, "reconcile": self._gap}
-        self._holdings = Holdings(
-            specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
-        )
         self._chain_fees = ChainFees(
             self._venues.landing_fees, clock, self.apply, can_tip=self._venues.can_tip
         )

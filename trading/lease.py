@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from arbsite.clock import utc_now
-from arbsite.errors import Fenced
+from arbsite.errors import Fenced, SetupError
 from arbsite.logs import event_logger
 
 log = event_logger(__name__)
@@ -56,24 +56,40 @@ class Lease:
     """The shard's lease as this process holds it.
 
     `silent_after_s`: how long a holder's heartbeat may stand still before a standby takes
-    the shard from it. The holder beats every second.
+    the shard from it. The holder beats every second. `key_name`: a Kraken key that no other
+    shard may use at the same time (nonces are counted per key); empty: none.
     """
 
     def __init__(
-        self, dsn: str, *, shard: str, holder: str, silent_after_s: float = SILENT_AFTER_S
+        self,
+        dsn: str,
+        *,
+        shard: str,
+        holder: str,
+        silent_after_s: float = SILENT_AFTER_S,
+        key_name: str = "",
     ) -> None:
         self._dsn = dsn
         self._shard = shard
         self._holder = holder
         self._silent_after_s = silent_after_s
+        self._key_name = key_name
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self.epoch = 0
         self.recent_starts = 0
 
     async def acquire(self) -> int:
-        """Wait for the lock, raise the epoch and count this start; returns the epoch."""
+        """Wait for the lock, raise the epoch and count this start; returns the epoch.
+
+        Raises SetupError when another shard's engine uses the same Kraken key.
+        """
         self._conn = await self._connect()
         await self._wait_for_lock()
+        if self._key_name and not await self._try_lock(f"spreadline.key.{self._key_name}"):
+            raise SetupError(
+                "An engine of another shard uses this Kraken key, and nonces are counted per "
+                "key: give each shard its own with KRAKEN_KEY_FILE."
+            )
         now = utc_now()
         async with self._conn.transaction():
             row = await (
@@ -107,11 +123,11 @@ class Lease:
 
     async def _wait_for_lock(self) -> None:
         """Stand by until the lock is free, or its holder has been silent for too long."""
-        if await self._try_lock():
+        if await self._try_lock(self._lock_name):
             return
         log.warning("lease.standby", shard=self._shard)
         heartbeat, loop = _Heartbeat(), asyncio.get_running_loop()
-        while not await self._try_lock():
+        while not await self._try_lock(self._lock_name):
             still_s = heartbeat.still_for(await self._read_heartbeat(), loop.time())
             if still_s > self._silent_after_s:
                 log.error("lease.holder_silent", shard=self._shard, seconds=round(still_s, 1))
@@ -135,8 +151,8 @@ class Lease:
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
 
-    async def _try_lock(self) -> bool:
-        found = await self._execute("SELECT pg_try_advisory_lock(hashtext(%s))", self._lock_name)
+    async def _try_lock(self, name: str) -> bool:
+        found = await self._execute("SELECT pg_try_advisory_lock(hashtext(%s))", name)
         row = await found.fetchone()
         return bool(row and row[0])
 

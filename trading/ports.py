@@ -14,6 +14,7 @@ from arbsite.clock import Clock
 from arbsite.events import Mode
 from feeds.venues.base import CexTrading, DexTrading
 from trading.intent import MAX_INTENT_AGE_NS, AssetSettings, EngineInput
+from trading.needs import Funds
 from trading.records import TradeRecord
 from trading.residual import HedgeMarket, ResidualLimits
 from trading.store import TradeStore
@@ -54,6 +55,10 @@ class OrdersPerMinute(msgspec.Struct, frozen=True):
     total: int = 600
 
 
+def _no_funds() -> Funds | None:
+    """The default: a process that shares its balances with nobody."""
+
+
 def _nobody_counts(*_what: object) -> None:
     """The default of the hooks: a process without metrics."""
 
@@ -61,6 +66,7 @@ def _nobody_counts(*_what: object) -> None:
 class Desk(msgspec.Struct):
     """Everything one engine process lends to its trades.
 
+    `funds` are the balances as last read, held against what other shards may take of them.
     `intent_committed` hears how long a durable intent took (ns), `first_sent` which leg was
     handed to its venue how long after the detecting frame (ns), `trade_booked` each trade
     that was closed from the venues' records: for metrics only.
@@ -75,6 +81,7 @@ class Desk(msgspec.Struct):
     settings: Callable[[str], AssetSettings]
     hedge_market: Callable[[str], HedgeMarket | None]
     raise_stop: Callable[[str, str, str, str, str], Awaitable[None]]
+    funds: Callable[[], Funds | None] = _no_funds
     protocol: Protocolled = Protocolled()
     limits: ResidualLimits = ResidualLimits()
     orders_per_minute: OrdersPerMinute = OrdersPerMinute()

@@ -81,8 +81,9 @@ async def reconcile_fills(
     for cl_ord_id in await store.unfound_client_ids(since_ns=since_ns):
         for order in await kraken.find_orders(cl_ord_id, since_ns=since_ns):
             owner[order.order_id] = cl_ord_id
+    is_too_early = executor.is_resolving or await store.is_another_resolving()
     for record in records:
         if record.order_id in owner:
             executor.deliver(msgspec.structs.replace(record, cl_ord_id=owner[record.order_id]))
-        elif record.order_id in strays and not executor.is_resolving:
+        elif record.order_id in strays and not is_too_early:
             executor.deliver(record)

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from arbsite import events
 from arbsite.clock import at_from_ns
 from trading.intent import Intent, NoteWindow, WindowRow
+from trading.needs import Need
 from trading.records import (
     AttemptRecord,
     FillRecord,
@@ -75,6 +76,16 @@ def attempt_json(attempt: AttemptRecord) -> dict[str, Any]:
         "last_valid_height": attempt.last_valid_height,
         "threshold_raw": None if attempt.threshold_raw is None else str(attempt.threshold_raw),
         "sent_ns": attempt.sent_ns,
+    }
+
+
+def need_json(need: Need) -> dict[str, Any]:
+    return {
+        "venue": need.venue,
+        "asset": need.asset,
+        "amount": str(need.amount),
+        "free": str(need.free),
+        "known_ns": need.known_ns,
     }
 
 

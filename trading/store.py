@@ -29,16 +29,17 @@ from arbsite.clock import Clock
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown, ResidualMoved
 from trading import rows
 from trading.intent import AssetSettings, Intent, NoteWindow, WindowRow
-from trading.records import AttemptRecord, DayRelease, LedgerLine, TradeRecord
+from trading.needs import Need
+from trading.records import AttemptRecord, DayRelease, TradeRecord
+from trading.store_reads import Connection, TradeReads
 
 FENCED_SQLSTATE = "SPF01"
 RECORD_TRIES = 2
 CONNECTION_WAIT_S = 3.0
-Connection = psycopg.AsyncConnection[dict[str, Any]]
 set_json_dumps(lambda value: msgspec.json.encode(value).decode())
 
 
-class TradeStore:
+class TradeStore(TradeReads):
     """Pool of connections for one engine process and one shard."""
 
     def __init__(self, dsn: str, *, shard: str, clock: Clock) -> None:
@@ -51,7 +52,7 @@ class TradeStore:
             # One round trip for the one statement of an intent; commits say `transaction`.
             kwargs={"row_factory": dict_row, "autocommit": True},
         )
-        self._shard = shard
+        super().__init__(shard)
         self._clock = clock
         self.epoch = 0
 
@@ -73,11 +74,13 @@ class TradeStore:
         trade_id: UUID | None,
         attempts: Sequence[AttemptRecord],
         window: NoteWindow | None = None,
+        needs: Sequence[Need] = (),
     ) -> str:
         """Make an intent durable before anything is sent, with the window it fires at.
 
         Returns "recorded", or why not: "duplicate" (this key exists), "busy" (an unsettled
-        trade of this market and direction), "mode:…", "config", "cap:…". With
+        trade of this market and direction), "mode:…", "config", "cap:…", "balance:…" (`needs`
+        exceed what other trades leave, those of other shards included). With
         `trade_id=None` the decision is only stored (OBSERVE). A lost answer is asked for again
         by the same transaction. Raises `NotSent` when nothing can be on record,
         `OutcomeUnknown` when it may be and the database does not tell (ask `has_trade`),
@@ -96,7 +99,10 @@ class TradeStore:
             },
             "window": rows.window_json(window) if window else None,
             "outbox": rows.exec_try_json(intent),
+            "needs": [rows.need_json(need) for need in needs],
         }
+        if trade_id is not None and needs:
+            self._reserved.add(trade_id)
         may_stand = False
         for _ in range(RECORD_TRIES):
             try:
@@ -161,6 +167,7 @@ class TradeStore:
                 await self._write_parts(conn, trade)
                 if release is not None:
                     await self._release(conn, trade, release)
+                await self._free_balances(conn, trade)
         except psycopg.Error as error:
             trade.version = before
             if isinstance(error, psycopg.DatabaseError):
@@ -263,6 +270,18 @@ class TradeStore:
         )
         return params
 
+    async def _free_balances(self, conn: Connection, trade: TradeRecord) -> None:
+        """Let go of the trade's share of the balances once its outcomes are known."""
+        is_over = trade.state in ("closed", "operator") and not any(
+            attempt.is_live for attempt in trade.attempts
+        )
+        if trade.id in self._reserved and (trade.is_settled or is_over):
+            await conn.execute(
+                "UPDATE trading_reservation SET released_ns = %s"
+                " WHERE trade_id = %s AND released_ns IS NULL",
+                [self._clock.now_ns(), trade.id],
+            )
+
     async def _release(
         self,
         conn: Connection,
@@ -283,93 +302,6 @@ class TradeStore:
                 trade.intent.asset,
             ],
         )
-
-    # ---- reads for start-up ---------------------------------------------------------
-
-    async def unfinished_trades(self) -> list[TradeRecord]:
-        """Every trade that is not closed, with attempts and fills, oldest first."""
-        return await self._load("t.state <> 'closed'", [])
-
-    async def trade_by_reference(self, *references: str) -> TradeRecord | None:
-        """The trade of a Kraken client or order id or of a signature, whatever its state."""
-        where = (
-            "t.id = (SELECT trade_id FROM trading_attempt WHERE cl_ord_id = ANY(%s)"
-            " OR signature = ANY(%s) OR (order_id <> '' AND order_id = ANY(%s)) LIMIT 1)"
-        )
-        found = await self._load(where, [list(references)] * 3)
-        return found[0] if found else None
-
-    async def trade_by_id(self, trade_id: UUID) -> TradeRecord | None:
-        """One trade, whatever its state."""
-        found = await self._load("t.id = %s", [trade_id])
-        return found[0] if found else None
-
-    async def knows_record(self, venue: str, reference: str, fill_ids: list[str]) -> bool:
-        """Whether an order or signature, or one of its executions, belongs to any trade."""
-        async with self._pool.connection() as conn:
-            found = await conn.execute(
-                "SELECT 1 FROM trading_fill"
-                " WHERE venue = %(venue)s AND venue_fill_id = ANY(%(ids)s)"
-                " UNION ALL SELECT 1 FROM trading_attempt WHERE venue = %(venue)s"
-                " AND (order_id = %(name)s OR signature = %(name)s)",
-                {"venue": venue, "ids": fill_ids, "name": reference},
-            )
-            return await found.fetchone() is not None
-
-    async def known_order_ids(self, *, since_ns: int) -> set[str]:
-        """Kraken order ids of our attempts sent since then."""
-        async with self._pool.connection() as conn:
-            found = await conn.execute(
-                "SELECT order_id FROM trading_attempt WHERE order_id <> '' AND sent_ns >= %s",
-                [since_ns],
-            )
-            return {row["order_id"] async for row in found}
-
-    async def unfound_client_ids(self, *, since_ns: int) -> list[str]:
-        """Client ids sent since then that were proven dead and have shown no order so far."""
-        async with self._pool.connection() as conn:
-            found = await conn.execute(
-                "SELECT cl_ord_id FROM trading_attempt WHERE venue = 'kraken' AND order_id = ''"
-                " AND evidence @> %s AND sent_ns >= %s ORDER BY sent_ns",
-                [Jsonb([{"event": "proven_dead"}]), since_ns],
-            )
-            return [row["cl_ord_id"] async for row in found]
-
-    async def _load(self, where: str, params: list[Any]) -> list[TradeRecord]:
-        async with self._pool.connection() as conn:
-            trades = await (
-                await conn.execute(
-                    "SELECT t.*, o.intent FROM trading_trade t JOIN trading_opportunity o"
-                    f" USING (intent_key) WHERE {where} ORDER BY t.detect_ns",
-                    params,
-                )
-            ).fetchall()
-            records = []
-            for row in trades:
-                attempts = await (
-                    await conn.execute(
-                        "SELECT * FROM trading_attempt WHERE trade_id = %s ORDER BY leg, seq",
-                        [row["id"]],
-                    )
-                ).fetchall()
-                fills = await (
-                    await conn.execute(
-                        "SELECT f.* FROM trading_fill f JOIN trading_attempt a"
-                        " ON a.id = f.attempt_id WHERE a.trade_id = %s",
-                        [row["id"]],
-                    )
-                ).fetchall()
-                lines = await (
-                    await conn.execute(
-                        "SELECT venue, venue_asset, asset, delta, kind, reference, at_ns"
-                        " FROM trading_ledgerentry WHERE trade_id = %s ORDER BY id",
-                        [row["id"]],
-                    )
-                ).fetchall()
-                record = rows.trade_record(row, attempts, fills)
-                record.lines = [LedgerLine(**line) for line in lines]
-                records.append(record)
-            return records
 
     # ---- windows --------------------------------------------------------------------
 

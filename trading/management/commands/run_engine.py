@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import socket
@@ -32,7 +33,8 @@ from trading.residual import ResidualLimits
 class Command(BaseCommand):
     help = (
         "Run the engine until SIGTERM: takes the shard's lease (a second engine waits as a "
-        "standby, and takes over when the first is gone or silent), reconciles every unfinished trade with both venues, then decides. Feeds are "
+        "standby, and takes over when the first is gone or silent), reconciles every unfinished "
+        "trade with both venues, then decides. Feeds are "
         "hosted in this process by default; --feeds bus takes them from `run_feed` processes. "
         "Raw market data and the journal of every input and decision are kept in the home's "
         "recordings and journals folders (SPREADLINE_RECORDING=off keeps neither)."
@@ -46,12 +48,16 @@ class Command(BaseCommand):
             help="inline (default) saves the 0.2 ms hop; bus isolates the feeds",
         )
         parser.add_argument("--shard", default="main", help="the lease to hold (default: main)")
+        parser.add_argument(
+            "--assets",
+            default="",
+            help="trade only these (comma separated; default: all); every shard needs its own "
+            "assets and its own Kraken key (KRAKEN_KEY_FILE)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         start_metrics_server()
-        markets = assembly.enabled_markets()
-        if not markets:
-            raise CommandError("No enabled, verified market: run `manage.py seed` first.")
+        markets = _chosen(assembly.enabled_markets(), options["assets"])
         try:
             uvloop.run(self._run(options, markets))
         except SetupError as error:
@@ -81,6 +87,7 @@ class Command(BaseCommand):
             profile=settings.SPREADLINE_PROFILE,
             max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             holder=f"{socket.gethostname()}:{os.getpid()}",
+            key_name=_key_name(),
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
             kill_file=home.kill_file,
@@ -105,6 +112,25 @@ class Command(BaseCommand):
         finally:
             pid_file.unlink(missing_ok=True)
             await bus.close()
+
+
+def _chosen(markets: list[Market], names: str) -> list[Market]:
+    """The markets of this shard; CommandError when there is none, or a name is unknown."""
+    if not markets:
+        raise CommandError("No enabled, verified market: run `manage.py seed` first.")
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    known = {market.asset for market in markets}
+    if wanted - known:
+        raise CommandError(
+            f"--assets: {', '.join(sorted(wanted - known))} not enabled here;"
+            f" there are {', '.join(sorted(known))}."
+        )
+    return [market for market in markets if not wanted or market.asset in wanted]
+
+
+def _key_name() -> str:
+    """A name for the Kraken key that tells nothing about it."""
+    return hashlib.sha256(assembly.kraken_credentials().key.encode()).hexdigest()[:16]
 
 
 def _journal(setup: EngineSetup) -> EngineJournal:

@@ -1,0 +1,56 @@
+"""What an intent may take from balances that other shards spend too. Pure.
+
+The engine keeps its own trades apart in memory (`trading.projection`); across processes
+only rows that all shards lock can, so the executor hands these to the intent's transaction.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from trading.intent import Intent
+from trading.projection import reservation_of
+
+# No taker fee is above this; it only has to be enough.
+TAKER_BOUND = Decimal("0.01")
+
+
+class Funds(msgspec.Struct, frozen=True):
+    """Balances of both venues, complete as of `known_ns`; chain amounts raw."""
+
+    kraken: dict[str, Decimal]
+    solana_raw: dict[str, int]
+    known_ns: int
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What one intent may take of one balance, and what that balance was (same unit)."""
+
+    venue: str
+    asset: str
+    amount: Decimal
+    free: Decimal
+    known_ns: int
+
+
+def needs_of(intent: Intent, funds: Funds) -> tuple[Need, ...]:
+    """One need per venue: the most the intent can spend there."""
+    most = reservation_of(intent, TAKER_BOUND)
+    return (
+        Need(
+            "kraken",
+            most.kraken_asset,
+            most.kraken_amount,
+            funds.kraken.get(most.kraken_asset, Decimal(0)),
+            funds.known_ns,
+        ),
+        Need(
+            "solana",
+            most.solana_asset,
+            Decimal(most.solana_raw),
+            Decimal(funds.solana_raw.get(most.solana_asset, 0)),
+            funds.known_ns,
+        ),
+    )
