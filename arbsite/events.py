@@ -284,6 +284,7 @@ class TradeRow(msgspec.Struct, frozen=True):
     legs: tuple[LegRow, ...]
     closed_at_ns: int | None
     reason: str = ""
+    book: Literal["live", "paper"] = "live"
 
 
 class ExecResult(msgspec.Struct, frozen=True, tag="exec_result"):

@@ -93,6 +93,8 @@ class ConsoleRelay:
                 self._at_ns["spreads"] = message.at_ns
             case events.OpportunitiesFrame():
                 self._event_rows("opportunities", message.at_ns, message.rows)
+            case events.ExecResult() if message.trade.book == "paper":
+                return  # a model's trade: asked for by name (GET /v1/trades?book=paper), never mixed
             case events.ExecResult():
                 self._event_rows("trades", message.at_ns, [message.trade])
             case events.Incident():

@@ -110,6 +110,33 @@ class RiskDay(models.Model):
         return f"{self.asset} {self.day}"
 
 
+class PaperDay(models.Model):
+    """What the paper desk has used of the same limits: its own row, never RiskDay's.
+
+    The caps are the asset's, so that a rehearsal meets them; a paper loss refuses further
+    paper trades and trips nothing.
+    """
+
+    day = models.DateField()
+    asset = models.CharField(max_length=16)
+    notional_used = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(0))
+    notional_reserved = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(0))
+    realised = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(0))
+    trades = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["day", "asset"], name="paperday_once"),
+            models.CheckConstraint(
+                condition=models.Q(notional_reserved__gte=0),
+                name="paperday_reserved_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"paper {self.asset} {self.day}"
+
+
 class Incident(models.Model):
     """An alarm: condition, number and limit, and who dealt with it."""
 
