@@ -11,10 +11,10 @@ ARGS ?=
 CONSOLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' \
 	-not -path '*/dist/*' -not -path '*/.vite/*' 2>/dev/null)
 
-.PHONY: help run test fmt lock clean machine check console chromium
+.PHONY: help run test soak pin-day fmt lock clean machine check console chromium
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: machine .venv/base.stamp frontend/dist/index.html ## Start everything (ARGS="--web-port 9000" and so on)
 	@$(PY) manage.py up $(ARGS)
@@ -24,6 +24,12 @@ test: machine .venv/dev.stamp frontend/dist/index.html ## Run every check and ev
 
 check: .venv/dev.stamp ## Run the static checks of the back end only
 	@deploy/local/check.sh
+
+soak: .venv/dev.stamp ## Prove 20,000 seeded lives of a desk (ARGS="--jobs 4")
+	@$(PY) manage.py prove --seeds 20000 $(ARGS)
+
+pin-day: .venv/dev.stamp ## Pin the decisions of the fixed simulated day (then name it in CHANGELOG.md)
+	@$(PY) manage.py replay --day --pin
 
 fmt: .venv/dev.stamp ## Format and fix the Python code
 	@$(PY) -m ruff check --fix-only --quiet .
