@@ -26,6 +26,7 @@ from feeds.venues.base import (
 from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.solana.trading import SolanaTrading
 from trading.intent import AssetSettings, Intent, NoteWindow
+from trading.needs import Need
 from trading.records import AttemptRecord
 from trading.store import TradeStore
 
@@ -142,11 +143,12 @@ class _SendsFirst(TradeStore):
         trade_id: UUID | None,
         attempts: Sequence[AttemptRecord],
         window: NoteWindow | None = None,
+        needs: Sequence[Need] = (),
     ) -> str:
         async def later() -> None:
             await asyncio.sleep(0.05)
             await super(_SendsFirst, self).record_intent(
-                intent, settings, trade_id=trade_id, attempts=attempts, window=window
+                intent, settings, trade_id=trade_id, attempts=attempts, window=window, needs=needs
             )
 
         self.writing = asyncio.ensure_future(later())
