@@ -17,11 +17,9 @@ from typing import Literal
 
 import msgspec
 import psycopg
-
 from arbsite import metrics
 from arbsite.bus import Bus
 from arbsite.clock import Clock, at_from_ns
-from arbsite.errors import QueryFailed
 from arbsite.logs import event_logger
 from feeds import bus_wire
 from feeds.assembly import Venues
@@ -47,7 +45,6 @@ from trading.intent import (
     Effect,
     EngineInput,
     Execute,
-    FeesKnown,
     Intent,
     NoteWindow,
     RequestResume,
@@ -55,7 +52,6 @@ from trading.intent import (
     SignalSeen,
     TimerFired,
     TradeClosed,
-    VenuesReady,
     WindowsRestored,
 )
 from trading.journal.format import EngineSetup
@@ -65,6 +61,8 @@ from trading.local_kill import LocalKill
 from trading.markouts import Markouts
 from trading.measure import Measure
 from trading.outage import Outage
+from trading.paper_desk import PaperDesk
+from trading.paper_store import PaperStore
 from trading.ports import Desk, HedgeMarket, OrdersPerMinute
 from trading.process_tasks import ProcessTasks
 from trading.publishing import Pictures
@@ -73,12 +71,12 @@ from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
 from trading.store import TradeStore
 from trading.venue_health import VenuePills
+from trading.venue_reads import VenueReads
 
 log = event_logger(__name__)
 VenuesFactory = Callable[
     [Callable[[MarketEvent], None], Callable[[CexEvent | DexEvent], None]], Venues
 ]
-BASE_FEE_LAMPORTS = 5_000
 DRAIN_S = 10.0
 
 
@@ -149,6 +147,18 @@ class EngineHost:
             trade_booked=self._measure.booked,
         )
         self._executor = Executor(self._desk)
+        self._paper = PaperDesk(
+            specs,
+            PaperStore(self._store, clock, shard=shard),
+            clock,
+            self._engine.state,
+            emit=self._take,
+            mode=self._desk.mode,
+            settings=self._desk.settings,
+        )
+        self._reads = VenueReads(
+            self._venues, self._holdings, specs, self._store, clock, self.apply
+        )
         self._outage = Outage(dsn, self._executor)
         self._orders = ResolutionOrders(self._store, self._executor, clock, shard=shard)
         self._link.wakes = {"resolution": self._orders.wake, "reconcile": self._gap}
@@ -212,23 +222,12 @@ class EngineHost:
             if self._tasks.stopping.is_set():
                 return
             await asyncio.sleep(0.05)
-        await self._read_venues()
-        self._tasks.every(5.0, self._read_holdings, "holdings")
-        self._tasks.every(60.0, self._read_fees, "fees")
+        await self._reads.first(self._tasks.stopping)
+        self._tasks.every(5.0, self._show_holdings, "holdings")
+        self._tasks.every(60.0, self._reads.fees, "fees")
         self._tasks.every(READ_EVERY_S, self._chain_fees.tell, "chain-fees")
-        self._tasks.every(15.0, self._sample_balances, "samples")
-        self._tasks.every(0.2, self._check_ready, "ready")
-
-    async def _read_venues(self) -> None:
-        while not self._tasks.stopping.is_set():
-            try:
-                await self._holdings.read()
-                await self._read_fees()
-            except QueryFailed as error:
-                log.warning("venue.read_failed", error=str(error)[:200])
-                await asyncio.sleep(1.0)
-            else:
-                return
+        self._tasks.every(15.0, self._reads.samples, "samples")
+        self._tasks.every(0.2, self._reads.ready, "ready")
 
     async def _begin_deciding(self) -> None:
         if self._tasks.stopping.is_set():
@@ -253,6 +252,7 @@ class EngineHost:
         self._tasks.every(1.0, self._show_metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
         self._tasks.start(self._orders.follow(), "orders")
+        self._tasks.start(self._paper.run(), "paper")
         self._tasks.start(
             keep_reconciling(
                 self._store, self._executor, self._venues.kraken, self._clock, self._gap
@@ -294,6 +294,9 @@ class EngineHost:
 
     def apply(self, event: EngineInput) -> None:
         """Feed one event to the engine and act on what it says. Synchronous, no I/O."""
+        self._take(self._paper.show(event) if self._paper.is_on else event)
+
+    def _take(self, event: EngineInput) -> None:
         effects = self._handle(event)
         for effect in effects:
             if isinstance(effect, SignalSeen):
@@ -306,7 +309,7 @@ class EngineHost:
                 self._tasks.start(self._link.stop(effect), "stop")
             elif isinstance(effect, RequestResume):
                 self._tasks.start(self._link.lift(effect), "lift")
-        if isinstance(event, TradeClosed):
+        if isinstance(event, TradeClosed) and event.book == "live":
             self._measure.settled(event)
             self._markouts.settled(event)
 
@@ -316,7 +319,8 @@ class EngineHost:
             return
         notes = (effect for effect in effects if isinstance(effect, NoteWindow))
         window = next((n for n in notes if n.window.window_id == intent.window_id), None)
-        self._tasks.start(self._executor.execute(intent, window), "execute")
+        carry_out = self._paper.execute if intent.mode == "paper" else self._executor.execute
+        self._tasks.start(carry_out(intent, window), "execute")
         self._tasks.start(self._pictures.bound_quote(intent), "bound-quote")
 
     def _note(self, note: NoteWindow) -> None:
@@ -357,44 +361,10 @@ class EngineHost:
         self.apply(TimerFired(at_ns=now_ns))
         self._markouts.look(now_ns)
 
-    # ---- venues ---------------------------------------------------------------------
-
-    async def _read_holdings(self) -> None:
-        try:
-            await self._holdings.read()
-        except QueryFailed as error:
-            log.info("holdings.not_read", error=str(error)[:200])
-            return
-        await self._pictures.inventory(self._holdings.frame(self._marks_usd()))
-
-    async def _sample_balances(self) -> None:
-        try:
-            async with self._store.connection() as conn:
-                await self._holdings.store_samples(conn)
-        except psycopg.OperationalError as error:
-            log.warning("balances.not_sampled", error=str(error)[:200])
-
-    async def _read_fees(self) -> None:
-        symbols = [spec.cex_symbol for spec in self._specs.values()]
-        try:
-            taker = await self._venues.kraken.taker_fees(symbols)
-        except QueryFailed as error:
-            log.info("fees.not_read", error=str(error)[:200])
-            return
-        self.apply(
-            FeesKnown(taker=taker, base_fee_lamports=BASE_FEE_LAMPORTS, at_ns=self._clock.now_ns())
-        )
-
-    async def _check_ready(self) -> None:
-        self.apply(
-            VenuesReady(
-                kraken=self._venues.kraken.is_ready,
-                solana=self._venues.solana.is_ready,
-                at_ns=self._clock.now_ns(),
-            )
-        )
-
     # ---- side tasks -----------------------------------------------------------------
+
+    async def _show_holdings(self) -> None:
+        await self._reads.holdings(self._pictures, self._marks_usd())
 
     async def _write_windows(self) -> None:
         notes, self._notes = self._notes, []
