@@ -50,6 +50,7 @@ class RpcNode:
             "getAccountInfo": self._account_info,
             "getBalance": self._balance,
             "getBlockHeight": self._block_height,
+            "getBlockTime": self._block_time,
             "getEpochInfo": self._epoch_info,
             "getGenesisHash": lambda _: seeding.address_of("genesis"),
             "getHealth": self._health,
@@ -164,6 +165,15 @@ class RpcNode:
         commitment = commitment_of(config)
         self._context(config, commitment)
         return self.view.block(commitment).height
+
+    def _block_time(self, params: list[object]) -> object:
+        slot = param_at(params, 0)
+        if not isinstance(slot, int) or slot > self.view.slot_at("confirmed"):
+            raise RpcError(-32004, f"Block not available for slot {slot}")
+        block = self.view.chain.block_at(slot)
+        if block.slot != slot:
+            raise RpcError(-32007, f"Slot {slot} was skipped, or missing in ledger")
+        return block.at_ns // 10**9
 
     def _epoch_info(self, params: list[object]) -> object:
         block = self.view.block(commitment_of(config_of(params, 0)))

@@ -10,7 +10,9 @@ slot gap, when the price leaves the loaded tick arrays, when notifications do no
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 from arbsite.clock import Clock
 from arbsite.errors import FeedCorrupt, QueryFailed
@@ -29,6 +31,11 @@ from feeds.venues.transport import Transport
 _NS = 1_000_000_000
 _GAP_SLOTS = 8
 _REORG_SLOTS = 64
+# A node tells of a slot before it tells what the slot changed; this much is leeway.
+_AHEAD_SLOTS = 2
+# Old enough to be confirmed, so that every node knows its time.
+_DATED_SLOTS = 16
+_CLOCK_EVERY_PROBES = 6
 _MAX_LAG_SLOTS = 8
 _REMEMBERED_SLOTS = 150
 _PROOF_EVERY_NS = 200_000_000
@@ -83,6 +90,8 @@ class SolanaFeed:
         self._pools_of: dict[str, list[PoolTracker]] = {}
         self._slots: dict[str, int] = {}
         self._newest_slot = 0
+        self._begun_ns: deque[tuple[int, int]] = deque(maxlen=2 * _DATED_SLOTS)
+        self._clock_skew_ms: float | None = None
         self._silent: set[str] = set()
         self._wake = asyncio.Event()
         self._probed_ns: int | None = None
@@ -100,15 +109,19 @@ class SolanaFeed:
 
     # ---------------------------------------------------------- PubSubListener
 
-    def on_slot(self, endpoint: str, slot: int, recv_ns: int) -> None:
-        """Advance one endpoint's slot; look for gaps, silence and disagreement."""
+    def on_slot(self, endpoint: str, slot: int, recv_ns: int, parent: int | None) -> None:
+        """Advance one endpoint's slot; look for forks, gaps, silence and disagreement."""
         last = self._slots.get(endpoint)
         if last is not None and not self._is_next(endpoint, last, slot, recv_ns):
             return
         self._slots[endpoint] = slot
         self.rpc.note_slot(endpoint, slot)
+        if not self._begun_ns or slot > self._begun_ns[-1][0]:
+            self._begun_ns.append((slot, recv_ns))
         now_ns = self._clock.monotonic_ns()
         for tracker in self._trackers.values():
+            if parent is not None:
+                tracker.take_ancestry(slot, parent, last, recv_ns, now_ns)
             if tracker.take_slot(self._slots, endpoint, recv_ns, now_ns):
                 self._silent.add(endpoint)
             tracker.check_patience(now_ns, recv_ns)
@@ -121,9 +134,12 @@ class SolanaFeed:
     def on_account(self, notice: AccountNotice) -> None:
         """Hand a notification to the pools it belongs to."""
         now_ns = self._clock.monotonic_ns()
-        if notice.slot > self._slots.get(notice.endpoint, notice.slot) + _REORG_SLOTS:
-            # A slot from the far future would make every honest later word look old.
+        if notice.slot > self._slots.get(notice.endpoint, notice.slot) + _AHEAD_SLOTS:
+            # A slot from the future would make every honest later word look old.
             self.counters.corrupt_accounts += 1
+            for tracker in self._pools_of.get(notice.address, ()):
+                tracker.ask_read(now_ns)
+            self._wake_if_due()
             return
         for tracker in self._pools_of.get(notice.address, ()):
             tracker.take_notice(notice, now_ns)
@@ -201,7 +217,8 @@ class SolanaFeed:
         calls = [self.rpc.health(label).rtt_ms for label in self._up_labels()]
         known = pings or [rtt_ms for rtt_ms in calls if rtt_ms is not None]
         status = "online" if self._is_online else "disconnected"
-        self._sink(VenueStatus("solana", status, min(known, default=None), recv_ns))
+        rtt_ms = min(known, default=None)
+        self._sink(VenueStatus("solana", status, rtt_ms, recv_ns, self._clock_skew_ms))
 
     # ---------------------------------------------------------- subscriptions
 
@@ -243,13 +260,28 @@ class SolanaFeed:
 
         A task of its own: an endpoint that answers slowly must not delay urgent reads.
         """
-        while True:
+        for number in count():
             await asyncio.sleep(self._resync_ns / _NS)
             if not self._up_labels():
                 continue
             for batch in _batches(list(self._trackers.values())):
                 await self._read(batch, from_all=True)
+            if number % _CLOCK_EVERY_PROBES == 0:
+                await self._compare_clocks()
             self._tell_status(self._clock.now_ns())
+
+    async def _compare_clocks(self) -> None:
+        """Hold our clock against a block's time, which has whole seconds and drifts by some."""
+        dated = [begun for begun in self._begun_ns if begun[0] <= self._newest_slot - _DATED_SLOTS]
+        if not dated:
+            return
+        slot, begun_ns = dated[-1]
+        try:
+            told_s = await self.rpc.block_time(slot)
+        except QueryFailed:
+            # Nodes prune and need not keep block times: unknown, not wrong.
+            return
+        self._clock_skew_ms = told_s * 1e3 + 500.0 - begun_ns / 1e6
 
     async def _sleep_until_due(self) -> None:
         while True:

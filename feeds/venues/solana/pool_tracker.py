@@ -1,8 +1,10 @@
 """One pool over all endpoints: what is published, what is doubted, when to read again.
 
 First to tell a newer slot wins; at one slot only the endpoint that told it first, or a
-read, may speak again. Endpoints that end up different at one slot cannot both be right
-and neither is used until reads of all of them agree. No I/O: the feed brings slots,
+read, may speak again. A state that moves the price by more than the haircut covers waits
+for a second voice: another endpoint, or a read. Endpoints that end up different at one
+slot cannot both be right and neither is used until reads of all of them agree. A state of
+a slot that the chain left behind (a fork) is withdrawn. No I/O: the feed brings slots,
 notifications and reads, and asks `is_due`. Called by `feed`.
 """
 
@@ -13,6 +15,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from arbsite.errors import FeedCorrupt
+from feeds.market.curve import root_price
 from feeds.market.events import PoolInvalidated, PoolUpdated
 from feeds.venues.base import MarketSink
 from feeds.venues.solana.accounts import RawAccount
@@ -23,6 +26,18 @@ from feeds.venues.solana.pubsub import AccountNotice
 
 _SETTLED_SLOTS = 2
 _READ = "read"
+# What one voice alone may move a price by, as a fraction: no more than the usual haircut.
+_ALONE = 1e-4
+# What swaps change, and LPs with them: everything else of a pool is configuration.
+_MOVING = frozenset(
+    {
+        "slot", "liquidity", "sqrt_price", "tick_current_index", "tick_arrays", "oracle",
+        "fee_growth_global_a", "fee_growth_global_b", "protocol_fee_owed_a",
+        "protocol_fee_owed_b", "vault_a_raw", "vault_b_raw", "protocol_fees_a",
+        "protocol_fees_b", "fund_fees_a", "fund_fees_b", "creator_fees_a", "creator_fees_b",
+        "need_take_pnl_a", "need_take_pnl_b",
+    }
+)  # fmt: skip
 
 
 class FeedCounters:
@@ -40,6 +55,8 @@ class FeedCounters:
         self.silent_subscriptions = 0
         self.slot_gaps = 0
         self.slot_regressions = 0
+        self.abandoned = 0
+        self.held_back = 0
         self.recentred = 0
 
 
@@ -86,6 +103,7 @@ class PoolTracker:
         self._on_accounts = on_accounts
         self._views: dict[str, PoolView] = {}
         self._speaker = ""
+        self._is_holding = False
         self._due_ns: int | None = None
         self._settle_ns: int | None = None
         self._unsettled_since_ns: int | None = None
@@ -139,7 +157,26 @@ class PoolTracker:
         """Forget everything heard; only a read makes the pool usable again."""
         self._views.clear()
         self.published = None
+        self._is_holding = False
         self.invalidate(reason, recv_ns)
+
+    def take_ancestry(
+        self, slot: int, parent: int, last: int | None, recv_ns: int, now_ns: int
+    ) -> None:
+        """Withdraw what was told of a slot that the chain of `slot` left out.
+
+        `last` is the slot that the endpoint told before: a parent after it was missed.
+        """
+        told = self.published
+        if told is not None and parent < told.slot < slot:
+            self._counters.abandoned += 1
+            endpoints = list(self._views)
+            self.forget(f"slot {told.slot} was abandoned", recv_ns)
+            for endpoint in endpoints:
+                self.add_view(endpoint)
+            self.ask_read(now_ns)
+        elif last is not None and parent > last:
+            self.ask_read(now_ns)
 
     def take_notice(self, notice: AccountNotice, now_ns: int) -> None:
         """Take one account notification."""
@@ -239,12 +276,14 @@ class PoolTracker:
 
     def _await_settling(self, now_ns: int) -> None:
         """Give the rest of a burst a moment to arrive; read if it does not."""
-        if all(view.unsettled_slot is None for view in self._views.values()):
+        is_settled = all(view.unsettled_slot is None for view in self._views.values())
+        if is_settled and not self._is_holding:
             self._settle_ns = None
             self._unsettled_since_ns = None
             return
         if self._settle_ns is None:
-            self._settle_ns = now_ns + self._pace.settle_ns
+            is_alone = is_settled and len(self._views) == 1
+            self._settle_ns = now_ns + (0 if is_alone else self._pace.settle_ns)
         if self._unsettled_since_ns is None:
             self._unsettled_since_ns = now_ns
 
@@ -277,12 +316,32 @@ class PoolTracker:
             self._counters.old_notices += 1
             return
         if last is not None and state.slot == last.slot and speaker not in (_READ, self._speaker):
+            if self._speaker == _READ and differs(state, last):
+                self.ask_read(now_ns + self._pace.settle_ns)
             return
+        if speaker != _READ and last is not None and self._needs_second(state, last, speaker):
+            self._counters.held_back += not self._is_holding
+            self._is_holding = True
+            return
+        self._is_holding = False
         self._unsettled_since_ns = None
         self._speaker = speaker
         self.published = state
         self._counters.pool_updates += 1
         self._sink(PoolUpdated(self.address, state.slot, state, recv_ns))
+
+    def _needs_second(self, state: PoolState, last: PoolState, speaker: str) -> bool:
+        """Whether one voice is not enough for this change, and no other has said the same."""
+        before, after = root_price(last, True), root_price(state, True)
+        # A root moves half as far as its price.
+        is_small = before > 0 and abs(after - before) <= _ALONE / 2 * before
+        if is_small and not _is_reconfigured(last, state):
+            return False
+        said = (view.state for name, view in self._views.items() if name != speaker)
+        return not any(
+            other is not None and other.slot == state.slot and not differs(other, state)
+            for other in said
+        )
 
     def _move_window(self, state: PoolState, now_ns: int) -> None:
         """Follow the price: watch other tick arrays and read them."""
@@ -297,6 +356,15 @@ class PoolTracker:
         for view in self._views.values():
             view.expected = accounts
         self._on_accounts()
+
+
+def _is_reconfigured(before: PoolState, after: PoolState) -> bool:
+    """Whether anything differs that no swap changes."""
+    return any(
+        getattr(before, name) != getattr(after, name)
+        for name in type(before).__struct_fields__
+        if name not in _MOVING
+    )
 
 
 def _conflict(states: list[PoolState]) -> bool:

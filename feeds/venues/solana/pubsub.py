@@ -53,8 +53,8 @@ class SignatureNotice(msgspec.Struct, frozen=True):
 class PubSubListener(Protocol):
     """What a subscriber is told. Called on the loop, synchronously, in arrival order."""
 
-    def on_slot(self, endpoint: str, slot: int, recv_ns: int) -> None:
-        """A slot began."""
+    def on_slot(self, endpoint: str, slot: int, recv_ns: int, parent: int | None) -> None:
+        """A slot began on top of `parent`, where the node says so."""
 
     def on_account(self, notice: AccountNotice) -> None:
         """A subscribed account changed."""
@@ -322,8 +322,8 @@ class PubSub:
         kind, target = self._live.get(notice.subscription, ("drop", ""))
         match kind, frame.method:
             case "slot", "slotNotification":
-                slot = rpc_wire.typed(notice.result, rpc_wire.SlotNotice, "slot").slot
-                self._listener.on_slot(self.endpoint.label, slot, recv_ns)
+                told = rpc_wire.typed(notice.result, rpc_wire.SlotNotice, "slot")
+                self._listener.on_slot(self.endpoint.label, told.slot, recv_ns, told.parent)
             case "account", "accountNotification":
                 self._take_account(target, notice.result, recv_ns)
             case "signature", "signatureNotification":

@@ -99,6 +99,10 @@ class SolanaRpc(RpcChannel):
         parse = _as(int, "getSlot")
         return await self.read("getSlot", [{"commitment": commitment}], parse, endpoint)
 
+    async def block_time(self, slot: int, *, endpoint: RpcEndpoint | None = None) -> int:
+        """Return the time of a confirmed block by the chain's own clock, Unix seconds."""
+        return await self.read("getBlockTime", [slot], _as(int, "getBlockTime"), endpoint)
+
     async def block_height(
         self, commitment: Commitment = "confirmed", *, endpoint: RpcEndpoint | None = None
     ) -> int:

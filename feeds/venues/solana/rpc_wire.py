@@ -177,9 +177,10 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class SlotNotice(msgspec.Struct, frozen=True):
-    """A new slot began on this node."""
+    """A new slot began on this node, on top of `parent`."""
 
     slot: U64
+    parent: U64 | None = None
 
 
 class SignatureResult(msgspec.Struct, frozen=True):

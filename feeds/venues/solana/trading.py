@@ -238,7 +238,7 @@ class SolanaTrading:
             for socket in self._sockets:
                 socket.want_signature(signature)
 
-    def on_slot(self, endpoint: str, slot: int, recv_ns: int) -> None:
+    def on_slot(self, endpoint: str, slot: int, recv_ns: int, parent: int | None) -> None:
         """Note which endpoint is freshest."""
         self.rpc.note_slot(endpoint, slot)
 

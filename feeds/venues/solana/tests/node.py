@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from arbsite.clock import SystemClock
 from feeds.venues.solana.layouts import RawAccount
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 
@@ -44,6 +45,7 @@ class ScriptedNode:
         self.http_status: dict[str, int] = {}
         self.stall: dict[str, asyncio.Event] = {}
         self.ignores_min_context = False
+        self.clock_ahead_s: float | None = None
         self.mute: set[str] = set()
         self.answers_subscriptions = True
         self.ws_requests: list[dict[str, Any]] = []
@@ -67,10 +69,11 @@ class ScriptedNode:
         for account in accounts:
             self.accounts[account.address] = account
 
-    async def tick(self, slot: int) -> None:
+    async def tick(self, slot: int, parent: int | None = None) -> None:
         """Begin a slot and say so."""
         self.slot = slot
-        await self._notify("slot", "", {"parent": slot - 1, "root": slot - 32, "slot": slot})
+        parent = slot - 1 if parent is None else parent
+        await self._notify("slot", "", {"parent": parent, "root": slot - 32, "slot": slot})
 
     async def change(self, *accounts: RawAccount, slot: int | None = None) -> None:
         """Change accounts and notify each, at `slot` (default: the current one)."""
@@ -172,6 +175,11 @@ class ScriptedNode:
 
     def _getSlot(self, params: list[Any]) -> Any:  # noqa: N802
         return self.slot - (32 if params[0]["commitment"] == "finalized" else 1)
+
+    def _getBlockTime(self, params: list[Any]) -> Any:  # noqa: N802
+        if self.clock_ahead_s is None:
+            raise Refusal(-32004, "Block not available")
+        return int(SystemClock().now_ns() / 1e9 + self.clock_ahead_s)
 
     def _getBlockHeight(self, params: list[Any]) -> Any:  # noqa: N802
         return self.height - (32 if params[0]["commitment"] == "finalized" else 1)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from arbsite.clock import SystemClock, seeded_random
@@ -261,6 +262,79 @@ async def test_a_subscription_that_ends_silently_is_found_by_the_probe(
         await node_a.tick(1005)
         await node_a.change(pool_at(-26090))
         await market.state(tick_current_index=-26090)
+
+
+async def test_a_state_of_an_abandoned_slot_is_withdrawn_and_read_again(
+    one: SolanaFeed, market: Market, node_a: ScriptedNode
+) -> None:
+    await node_a.tick(1001)
+    await node_a.change(pool_at(-26100))
+    await market.state(slot=1001, tick_current_index=-26100)
+    # The chain goes on without slot 1001; no node tells of what that took back.
+    node_a.put([pool_at(-26147)])
+    await node_a.tick(1002, parent=1000)
+    await market.invalid("slot 1001 was abandoned")
+    await market.state(slot=1002, tick_current_index=-26147)
+    assert one.counters.abandoned == 1
+    # A slot skipped before what we hold is nobody's loss.
+    await node_a.tick(1004, parent=1002)
+    await market.until(lambda: market.of(SlotAdvanced)[-1].slot == 1004)
+    assert one.counters.abandoned == 1
+
+
+async def test_a_parent_never_told_asks_for_a_read(
+    one: SolanaFeed, market: Market, node_a: ScriptedNode
+) -> None:
+    await node_a.tick(1001)
+    node_a.put([pool_at(-26100)])
+    await node_a.tick(1003, parent=1002)
+    await market.state(slot=1003, tick_current_index=-26100)
+
+
+async def test_a_lone_voice_moves_the_price_only_by_a_hair(
+    transport: SocketTransport, node_a: ScriptedNode, node_b: ScriptedNode, market: Market
+) -> None:
+    made = await two(transport, node_a, node_b, market, settle_s=30.0)
+    async with running(made.run()):
+        await market.state(slot=1000)
+        for node in (node_a, node_b):
+            await until_all_live(node)
+            await node.tick(1001)
+        before = market.states()[-1].state
+        await node_a.change(pool_at(-26100))
+        await market.until(lambda: made.counters.held_back == 1)
+        assert market.states()[-1].state == before
+        await node_b.change(pool_at(-26100))
+        await market.state(slot=1001, tick_current_index=-26100)
+        assert made.counters.disagreements == 0
+
+
+async def test_a_price_that_is_not_its_ticks_is_damage(
+    one: SolanaFeed, market: Market, node_a: ScriptedNode
+) -> None:
+    await node_a.tick(1001)
+    told = pool_at(-26100)
+    damaged = bytearray(told.data)
+    damaged[65 + 7] ^= 0x04
+    node_a.put([told])
+    await node_a.notify_account(msgspec.structs.replace(told, data=bytes(damaged)))
+    await market.invalid("tick")
+    await market.state(slot=1001, tick_current_index=-26100)
+
+
+async def test_our_clock_is_held_against_a_blocks_time(
+    transport: SocketTransport, node_a: ScriptedNode, market: Market
+) -> None:
+    node_a.put(whirlpool_set().values())
+    made = feed(transport, market, node_a, resync_s=0.05)
+    async with running(made.run()):
+        await market.state(slot=1000)
+        for slot in range(1001, 1020):
+            await node_a.tick(slot)
+        assert market.of(VenueStatus)[-1].clock_skew_ms is None
+        node_a.clock_ahead_s = -30.0
+        await market.until(lambda: market.of(VenueStatus)[-1].clock_skew_ms is not None)
+        assert -31_600 < market.of(VenueStatus)[-1].clock_skew_ms < -28_400
 
 
 async def two(

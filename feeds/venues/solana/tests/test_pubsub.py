@@ -18,7 +18,7 @@ SIGNATURE = "5" * 87
 class Listener(Heard):
     """Remembers what it is told, in order."""
 
-    def on_slot(self, endpoint: str, slot: int, recv_ns: int) -> None:
+    def on_slot(self, endpoint: str, slot: int, recv_ns: int, parent: int | None) -> None:
         self(("slot", slot))
 
     def on_account(self, notice: AccountNotice) -> None:
