@@ -120,6 +120,24 @@ class VenueHealth(msgspec.Struct, frozen=True):
     endpoint: str
 
 
+class RouteRow(msgspec.Struct, frozen=True):
+    """The last thing Jupiter answered on one asset and side, beside the direct pool.
+
+    `outcome` is `ok` or why there was no quote. `delta_bps` is what it gives above (+) or
+    below the pool, `latency_delta_ms` how much longer it took; None where one had no quote.
+    """
+
+    asset: str
+    side: Literal["buy", "sell"]
+    outcome: str
+    route_id: str
+    asked_at_ns: int
+    latency_ms: float | None
+    latency_delta_ms: float | None
+    delta_bps: float | None
+    lag_slots: int | None
+
+
 class StatusFrame(msgspec.Struct, frozen=True, tag="status"):
     """The engine's own word about itself: 2 Hz and at every change.
 
@@ -139,6 +157,7 @@ class StatusFrame(msgspec.Struct, frozen=True, tag="status"):
     open_trades: int
     unhedged_usd: str
     profile: str
+    routes: tuple[RouteRow, ...] = ()
 
 
 SpreadState = Literal["armed", "below_cost", "observe", "paper", "paused", "auto_paused", "blocked"]
@@ -227,7 +246,9 @@ class BoundQuote(msgspec.Struct, frozen=True, tag="bound_quote"):
 
     `side` is what happens to the base. Raw units of the two mints; `threshold_raw` is the
     least quote out when selling and the most quote in when buying, never looser than the
-    asset's slippage cap. Past `expires_ns` nothing is sent on it.
+    asset's slippage cap. Past `expires_ns` nothing is sent on it. An aggregator's quote has
+    its route, when it was asked for, how long the answer took, and what it gives above (+)
+    or below the direct pool's last known state.
     """
 
     intent_key: str
@@ -242,6 +263,10 @@ class BoundQuote(msgspec.Struct, frozen=True, tag="bound_quote"):
     slot: int
     at_ns: int
     expires_ns: int
+    route_id: str = ""
+    asked_at_ns: int | None = None
+    latency_ms: float | None = None
+    delta_bps: float | None = None
 
 
 class LegRow(msgspec.Struct, frozen=True):

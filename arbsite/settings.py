@@ -140,6 +140,10 @@ JUPITER_FALLBACK = os.environ.get("JUPITER_FALLBACK", "") in ("1", "true", "yes"
 _JUPITER_DEXES = os.environ.get("JUPITER_DEXES", "Whirlpool,Raydium CP")
 JUPITER_DEXES = tuple(filter(None, (part.strip() for part in _JUPITER_DEXES.split(","))))
 JUPITER_PINNED = os.environ.get("JUPITER_PINNED", "1") in ("1", "true", "yes")
+# How far below its quote a route may fill before the chain undoes it, and the most one may
+# be worth: it answers a question of one size only, seconds apart.
+JUPITER_SLIPPAGE_BPS = int(os.environ.get("JUPITER_SLIPPAGE_BPS", "10"))
+JUPITER_MAX_USD = float(os.environ.get("JUPITER_MAX_USD", "500"))
 # Seconds between two comparison quotes, over all markets in turn; 0 turns them off. Jupiter
 # knows mainnet only.
 JUPITER_SAMPLE_SECONDS = float(

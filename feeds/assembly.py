@@ -218,6 +218,7 @@ class Venues:
             clock=clock,
             ids=ids,
             last_valid_height=lambda: self.solana.ring.last_valid_height,
+            tick_spacings={market.pool: market.tick_spacing or 0 for market in markets},
         )
         followed = self.routes.around(market_sink)
         self.solana_feed = solana_feed(self._transport, markets, clock, followed, recorder)

@@ -9,7 +9,9 @@ the choice itself are in `venues/jupiter`, the judgement of what may be signed i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from math import floor, log1p
+from math import log as ln
 from pathlib import Path
 
 from django.conf import settings
@@ -17,14 +19,28 @@ from django.conf import settings
 from arbsite import metrics
 from arbsite.clock import Clock, system_random
 from arbsite.errors import SetupError
+from arbsite.events import RouteRow
 from arbsite.logs import event_logger
 from feeds.market.events import MarketEvent, PoolInvalidated, PoolUpdated, SlotAdvanced
 from feeds.market.pools import Pool, QuoteRefused, Swap
 from feeds.market.spec import MarketSpec
+from feeds.market.ticks import MAX_TICK, MIN_TICK, TICKS_PER_ARRAY, array_start_of
 from feeds.venues.base import MarketSink
 from feeds.venues.jupiter.client import JupiterClient, JupiterSettings
-from feeds.venues.jupiter.fallback import Fallback, RouteSampler, SampleAsk
-from feeds.venues.jupiter.quotes import RouteAsk, RouteQuote, RouteRefused, RouteSample
+from feeds.venues.jupiter.fallback import (
+    Fallback,
+    RouteSampler,
+    SampleAsk,
+    direct_quote,
+    sample_of,
+)
+from feeds.venues.jupiter.quotes import (
+    BoundRoute,
+    RouteAsk,
+    RouteQuote,
+    RouteRefused,
+    RouteSample,
+)
 from feeds.venues.solana.programs import PoolKind, ProgramIds, associated_token_address
 from feeds.venues.solana.route_firewall import RoutePolicy
 from feeds.venues.transport import Transport
@@ -40,6 +56,9 @@ LABEL_KINDS: dict[str, PoolKind] = {
 
 SAMPLE_QUOTE_UNITS = 100
 _NS = 1_000_000_000
+# Arrays on either side of a quoted price that its swap may touch: three of them is the most
+# a swap crosses, and the price may have moved by one before it lands.
+_ARRAYS_ASIDE = 3
 
 
 def route_labels() -> frozenset[str]:
@@ -78,11 +97,14 @@ def _api_key() -> str:
 class FollowedChain:
     """The newest slot and pool states as the feed publishes them, and the block height.
 
-    `last_valid_height` asks whoever keeps blockhashes fresh; 0 means not known.
+    `pools` are those that may be used, `last_known` any that ever could: to compare with,
+    never to decide on. `last_valid_height` asks whoever keeps blockhashes fresh; 0 means
+    not known.
     """
 
     def __init__(self, last_valid_height: Callable[[], int]) -> None:
         self.pools: dict[str, Pool] = {}
+        self.last_known: dict[str, Pool] = {}
         self._slot = 0
         self._last_valid_height = last_valid_height
 
@@ -97,7 +119,7 @@ class FollowedChain:
     def take(self, event: MarketEvent) -> None:
         """Note a pool state, its invalidation, or a slot."""
         if isinstance(event, PoolUpdated):
-            self.pools[event.pool] = event.state
+            self.pools[event.pool] = self.last_known[event.pool] = event.state
         elif isinstance(event, SlotAdvanced):
             self._slot = event.slot
         elif isinstance(event, PoolInvalidated):
@@ -116,8 +138,11 @@ class RouteDesk:
         clock: Clock,
         ids: ProgramIds,
         last_valid_height: Callable[[], int],
+        tick_spacings: Mapping[str, int] | None = None,
     ) -> None:
         specs = list(specs)
+        self._specs = {spec.pool: spec for spec in specs}
+        self._tick_spacings = dict(tick_spacings or {})
         self.chain = FollowedChain(last_valid_height)
         mints = {mint for spec in specs for mint in (spec.base_mint, spec.quote_mint)}
         chosen = JupiterSettings(
@@ -128,6 +153,7 @@ class RouteDesk:
             shape="v1" if settings.JUPITER_API == "v1" else "v2",
             is_pinned=settings.JUPITER_PINNED,
             per_second=settings.JUPITER_RPS,
+            slippage_bps=settings.JUPITER_SLIPPAGE_BPS,
         )
         self.client = JupiterClient(
             transport, chosen, clock=clock, rng=system_random(), chain=self.chain,
@@ -144,9 +170,43 @@ class RouteDesk:
         self._clock = clock
 
     @property
+    def is_allowed(self) -> bool:
+        """Whether a route may stand in for the pool at all."""
+        return bool(settings.JUPITER_FALLBACK)
+
+    @property
+    def max_usd(self) -> float:
+        """The most that one route may be worth."""
+        return float(settings.JUPITER_MAX_USD)
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two asks that keep within the account's rate."""
+        requests = 2 if self.client.settings.shape == "v1" else 1
+        return requests / self.client.settings.per_second
+
+    @property
     def latest(self) -> dict[tuple[str, bool], RouteSample]:
         """The newest comparison by asset and direction (True: a is given)."""
         return self._sampler.latest
+
+    def rows(self) -> tuple[RouteRow, ...]:
+        """The newest answers as the console shows them, by asset and side."""
+        base_is_a = {spec.asset: spec.base_is_a for spec in self._specs.values()}
+        return tuple(
+            RouteRow(
+                asset=one.asset,
+                side="sell" if one.a_to_b == base_is_a[one.asset] else "buy",
+                outcome=one.outcome,
+                route_id=one.route_id,
+                asked_at_ns=one.asked_at_ns,
+                latency_ms=one.latency_ms,
+                latency_delta_ms=one.latency_delta_ms,
+                delta_bps=one.delta_bps,
+                lag_slots=one.lag_slots,
+            )
+            for _, one in sorted(self.latest.items())
+        )
 
     def around(self, sink: MarketSink) -> MarketSink:
         """Follow the events on their way to `sink`, after it: the engine comes first."""
@@ -179,6 +239,53 @@ class RouteDesk:
             metrics.JUPITER_FALLBACKS.labels(outcome="routed").inc()
             log.info("route.found", pool=ask.pool, route=found.route_id, ms=found.latency_ms)
         return found
+
+    async def bound(self, ask: RouteAsk) -> BoundRoute | None:
+        """A signable quote where the pool has none; None (counted, logged) where there is none.
+
+        What is compared with the pool's last known state is for people: that state was no
+        longer good enough to trade on.
+        """
+        asked_at_ns, head = self._clock.now_ns(), self.chain.slot
+        found = await self.quote(ask, min_out=1)
+        if isinstance(found, Swap | QuoteRefused):
+            return None
+        pool = self.chain.last_known.get(ask.pool)
+        direct = pool and direct_quote(pool, ask, asked_at_ns // _NS)
+        sample = sample_of(
+            SampleAsk(self._specs[ask.pool].asset, ask, self._is_a_to_b(ask)),
+            found,
+            asked_at_ns=asked_at_ns,
+            direct_out=direct.amount_out if isinstance(direct, Swap) else None,
+            direct_ms=0.0,
+            slot=self.chain.slot,
+        )
+        self.latest[sample.asset, sample.a_to_b] = sample
+        self._note(sample)
+        if isinstance(found, RouteRefused):
+            return None
+        oldest = max(0, head - self.client.settings.max_lag_slots)
+        return BoundRoute(
+            quote=found,
+            slot=oldest if found.context_slot is None else found.context_slot,
+            tick_array_starts=self._arrays_around(found),
+            delta_bps=sample.delta_bps,
+        )
+
+    def _is_a_to_b(self, ask: RouteAsk) -> bool:
+        spec = self._specs[ask.pool]
+        return (ask.mint_in == spec.base_mint) == spec.base_is_a
+
+    def _arrays_around(self, found: RouteQuote) -> tuple[int, ...]:
+        """The tick arrays of the asked pool around the quoted price; none for other kinds."""
+        spacing = self._tick_spacings.get(found.ask.pool, 0)
+        if not spacing:
+            return ()
+        ratio = found.amount_out / found.ask.amount_in
+        price = ratio if self._is_a_to_b(found.ask) else 1 / ratio
+        tick = min(max(floor(ln(price) / log1p(1e-4)), MIN_TICK), MAX_TICK)
+        first, span = array_start_of(tick, spacing), TICKS_PER_ARRAY * spacing
+        return tuple(first + aside * span for aside in range(-_ARRAYS_ASIDE, _ARRAYS_ASIDE + 1))
 
     def _note(self, sample: RouteSample) -> None:
         metrics.JUPITER_SAMPLES.labels(outcome=sample.outcome).inc()

@@ -53,8 +53,11 @@ def first_dex(intent: Intent, solana: DexTrading, *, now_ns: int, is_first: bool
 def smaller_dex(intent: Intent, solana: DexTrading, *, seq: int, base: Decimal) -> AttemptRecord:
     """A new swap for exactly `base`, after a first leg that filled in part; raises NotSent.
 
-    The threshold shrinks in proportion, rounded against us by at most one unit.
+    The threshold shrinks in proportion, rounded against us by at most one unit. A route has
+    one size: it is never shrunk.
     """
+    if intent.route is not msgspec.UNSET:
+        raise NotSent("a route cannot be shrunk")
     base_raw = int(base.scaleb(intent.spec.base_decimals))
     scaled = intent.dex_threshold_raw * base_raw
     threshold = -(-scaled // intent.base_raw) if intent.dex_exact_in else scaled // intent.base_raw
@@ -65,19 +68,18 @@ def _swap(
     intent: Intent, solana: DexTrading, *, seq: int, base_raw: int, threshold_raw: int
 ) -> AttemptRecord:
     spec = intent.spec
-    signed = solana.sign(
-        DexSwap(
-            pool=spec.pool,
-            pool_kind=spec.pool_kind,
-            a_to_b=intent.dex_a_to_b,
-            exact_in=intent.dex_exact_in,
-            amount_raw=base_raw,
-            threshold_raw=threshold_raw,
-            tick_array_starts=intent.tick_array_starts,
-            cu_price_micro_lamports=intent.cu_price_micro_lamports,
-            tip_lamports=intent.tip_lamports,
-        )
+    swap = DexSwap(
+        pool=spec.pool,
+        pool_kind=spec.pool_kind,
+        a_to_b=intent.dex_a_to_b,
+        exact_in=intent.dex_exact_in,
+        amount_raw=base_raw,
+        threshold_raw=threshold_raw,
+        tick_array_starts=intent.tick_array_starts,
+        cu_price_micro_lamports=intent.cu_price_micro_lamports,
+        tip_lamports=intent.tip_lamports,
     )
+    signed = solana.sign(_along_route(intent, swap))
     return AttemptRecord(
         id=keys.leg_id(intent.intent_key, "dex", seq),
         leg="dex",
@@ -91,6 +93,17 @@ def _swap(
         last_valid_height=signed.last_valid_height,
         threshold_raw=threshold_raw,
     )
+
+
+def _along_route(intent: Intent, swap: DexSwap) -> DexSwap:
+    """The swap as the intent's route does it: a purchase too is exact in what it gives."""
+    if isinstance(intent.route, msgspec.UnsetType):
+        return swap
+    if not swap.exact_in:
+        swap = msgspec.structs.replace(
+            swap, exact_in=True, amount_raw=swap.threshold_raw, threshold_raw=swap.amount_raw
+        )
+    return msgspec.structs.replace(swap, route=intent.route.route)
 
 
 class Hedge(msgspec.Struct, frozen=True):

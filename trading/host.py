@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 import psycopg
+
 from arbsite import metrics
 from arbsite.bus import Bus
 from arbsite.clock import Clock, at_from_ns
@@ -69,6 +70,7 @@ from trading.publishing import Pictures
 from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
+from trading.route_quotes import RouteQuotes, RouteSizes
 from trading.store import TradeStore
 from trading.venue_health import VenuePills
 from trading.venue_reads import VenueReads
@@ -165,6 +167,10 @@ class EngineHost:
         self._chain_fees = ChainFees(
             self._venues.landing_fees, clock, self.apply, can_tip=self._venues.can_tip
         )
+        self._routes = RouteQuotes(
+            self._venues.routes, self._engine.state, clock, self.apply,
+            RouteSizes(max_usd=self._venues.routes.max_usd),
+        )  # fmt: skip
         self._pictures = Pictures(bus, self._state, profile=profile)
         self._pills = VenuePills()
         self._markouts = Markouts(self._store, specs, self._hedge_market)
@@ -172,6 +178,7 @@ class EngineHost:
         self._shown: list[NoteWindow] = []
         self._deciding = False
         self._started_ns = clock.now_ns()
+        self._start = StartRecord(self._store, clock, began_ns=began_ns or self._started_ns)
 
     # ---- life -----------------------------------------------------------------------
 
@@ -194,6 +201,7 @@ class EngineHost:
 
     async def _take_over(self) -> None:
         self._store.epoch = await self._lease.acquire()
+        self._start.leased(after_standby=self._lease.has_stood_by)
         self._tasks.start(self.local_kill.watch(self._link.record_local_kill), "local-kill")
         self._tasks.every(1.0, self._beat, "lease")
         await self._link.read()
@@ -235,6 +243,8 @@ class EngineHost:
         # Before recovery, so that what it settles is learnt once: when it is told.
         self.apply(await self._state.read_outcomes())
         busy = await recover(self._store, self._executor, self._venues.kraken, self._clock)
+        reconciled_ns, found = self._clock.now_ns(), self._executor.open_trades
+        self._tasks.start(self._start.follow(found, reconciled_ns=reconciled_ns), "start-record")
         windows = await self._store.open_windows()
         self.apply(
             WindowsRestored(windows=tuple(windows), busy_assets=busy, at_ns=self._clock.now_ns())
@@ -251,6 +261,8 @@ class EngineHost:
         self._tasks.every(0.05, self._show_spreads, "spreads")
         self._tasks.every(1.0, self._show_metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
+        if self._venues.routes.is_allowed:
+            self._tasks.start(self._routes.run(), "routes")
         self._tasks.start(self._orders.follow(), "orders")
         self._tasks.start(self._paper.run(), "paper")
         self._tasks.start(
@@ -387,6 +399,7 @@ class EngineHost:
             epoch=self._store.epoch,
             venues=self._pills.draw(self._engine, self._venues, self._clock.now_ns()),
             executor=self._executor,
+            routes=self._venues.routes.rows(),
         )
         self._measure.status(frame)
 

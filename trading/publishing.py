@@ -65,6 +65,7 @@ class Pictures:
         epoch: int,
         venues: tuple[VenueHealth, ...],
         executor: Executor,
+        routes: tuple[events.RouteRow, ...] = (),
     ) -> events.StatusFrame:
         """The engine's own word: mode, reasons, venues, and the commands it has applied."""
         reasons = [r for control in self._state.controls.values() for r in control.reasons()]
@@ -81,6 +82,7 @@ class Pictures:
             open_trades=len(executor.open_trades),
             unhedged_usd=f"{self._unhedged_usd(executor, now_ns):.2f}",
             profile=self._profile,
+            routes=routes,
         )
         await self._send(events.CONSOLE_STATUS, frame)
         return frame

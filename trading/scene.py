@@ -111,12 +111,12 @@ def scene_of(state: EngineState, asset: AssetState, direction: Direction) -> Sce
         cex_mark=mark_of(state, spec.cex_quote),
         pool_mark=pool_mark,
         sol_usd=mark_of(state, "SOL").usd,
-        available=_available(state, asset, settings, direction, pool_usd),
+        available=available_of(state, asset, settings, direction, pool_usd),
         now_s=state.now_ns // 1_000_000_000,
     )
 
 
-def _available(
+def available_of(
     state: EngineState,
     asset: AssetState,
     settings: AssetSettings,

@@ -131,25 +131,44 @@ class RouteSampler:
         pool = self._pool_of(one.ask.pool)
         direct = pool and direct_quote(pool, one.ask, self._clock.now_ns() // _S)
         direct_ms = (self._clock.monotonic_ns() - started_ns) / _MS
-        direct_out = direct.amount_out if isinstance(direct, Swap) else None
-        if isinstance(found, RouteRefused):
-            return RouteSample(
-                one.asset, one.a_to_b, found.cause, one.ask.amount_in, asked_at_ns,
-                direct_out=direct_out,
-            )  # fmt: skip
-        slot, context_slot = self._chain.slot, found.context_slot
-        return RouteSample(
-            asset=one.asset,
-            a_to_b=one.a_to_b,
-            outcome="ok",
-            amount_in=one.ask.amount_in,
+        return sample_of(
+            one,
+            found,
             asked_at_ns=asked_at_ns,
-            latency_ms=found.latency_ms,
-            latency_delta_ms=found.latency_ms - direct_ms,
-            route_id=found.route_id,
-            dexes=found.dexes,
-            jupiter_out=found.amount_out,
-            direct_out=direct_out,
-            delta_bps=(found.amount_out / direct_out - 1) * 10_000 if direct_out else None,
-            lag_slots=slot - context_slot if slot and context_slot is not None else None,
+            direct_out=direct.amount_out if isinstance(direct, Swap) else None,
+            direct_ms=direct_ms,
+            slot=self._chain.slot,
         )
+
+
+def sample_of(
+    one: SampleAsk,
+    found: RouteQuote | RouteRefused,
+    *,
+    asked_at_ns: int,
+    direct_out: int | None,
+    direct_ms: float,
+    slot: int,
+) -> RouteSample:
+    """Put an answer beside the direct quote of the same amount; a refusal is a sample too."""
+    if isinstance(found, RouteRefused):
+        return RouteSample(
+            one.asset, one.a_to_b, found.cause, one.ask.amount_in, asked_at_ns,
+            direct_out=direct_out,
+        )  # fmt: skip
+    context_slot = found.context_slot
+    return RouteSample(
+        asset=one.asset,
+        a_to_b=one.a_to_b,
+        outcome="ok",
+        amount_in=one.ask.amount_in,
+        asked_at_ns=asked_at_ns,
+        latency_ms=found.latency_ms,
+        latency_delta_ms=found.latency_ms - direct_ms,
+        route_id=found.route_id,
+        dexes=found.dexes,
+        jupiter_out=found.amount_out,
+        direct_out=direct_out,
+        delta_bps=(found.amount_out / direct_out - 1) * 10_000 if direct_out else None,
+        lag_slots=slot - context_slot if slot and context_slot is not None else None,
+    )

@@ -96,3 +96,17 @@ class RouteSample(msgspec.Struct, frozen=True):
     direct_out: int | None = None
     delta_bps: float | None = None
     lag_slots: int | None = None
+
+
+class BoundRoute(msgspec.Struct, frozen=True):
+    """A signable quote, and what our own view of the chain adds to it.
+
+    `slot` is the oldest chain state that it may show, `tick_array_starts` the arrays of a
+    Whirlpool around its price, `delta_bps` its output over that of the direct pool's last
+    known state less one, None where none was ever known.
+    """
+
+    quote: RouteQuote
+    slot: int
+    tick_array_starts: tuple[int, ...]
+    delta_bps: float | None
