@@ -71,6 +71,7 @@ from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
 from trading.route_quotes import RouteQuotes, RouteSizes
+from trading.start_record import StartRecord
 from trading.store import TradeStore
 from trading.venue_health import VenuePills
 from trading.venue_reads import VenueReads
@@ -102,6 +103,7 @@ class EngineHost:
         key_name: str = "",
         journal: Callable[[EngineSetup], EngineJournal] | None = None,
         kill_file: Path | None = None,
+        began_ns: int | None = None,
         limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
         orders_per_minute: OrdersPerMinute = OrdersPerMinute(),  # noqa: B008 - immutable
     ) -> None:

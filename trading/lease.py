@@ -77,6 +77,7 @@ class Lease:
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self.epoch = 0
         self.recent_starts = 0
+        self.has_stood_by = False
 
     async def acquire(self) -> int:
         """Wait for the lock, raise the epoch and count this start; returns the epoch.
@@ -126,6 +127,7 @@ class Lease:
         if await self._try_lock(self._lock_name):
             return
         log.warning("lease.standby", shard=self._shard)
+        self.has_stood_by = True
         heartbeat, loop = _Heartbeat(), asyncio.get_running_loop()
         while not await self._try_lock(self._lock_name):
             still_s = heartbeat.still_for(await self._read_heartbeat(), loop.time())

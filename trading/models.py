@@ -120,12 +120,20 @@ class EngineLease(models.Model):
 
 
 class EngineStart(models.Model):
-    """One start of the engine; three within ten minutes put it into OBSERVE."""
+    """One start of the engine; three within ten minutes put it into OBSERVE.
+
+    `at`: the lease was taken. The rest says how long it took, empty where the process ended
+    before: `began_ns` the process (a standby's: the lease), `reconciled_ns` ready to decide,
+    `settled_ns` the venues had proven what became of the trades found open.
+    """
 
     id = models.BigAutoField(primary_key=True)
     shard = models.CharField(max_length=32)
     epoch = models.PositiveBigIntegerField()
     at = models.DateTimeField()
+    began_ns = models.BigIntegerField(null=True, blank=True)
+    reconciled_ns = models.BigIntegerField(null=True, blank=True)
+    settled_ns = models.BigIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.shard} epoch {self.epoch} at {self.at}"

@@ -29,6 +29,7 @@ from arbsite.clock import Clock
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown, ResidualMoved
 from trading import rows
 from trading.intent import AssetSettings, Intent, NoteWindow, WindowRow
+from trading.intent_line import IntentLine
 from trading.needs import Need
 from trading.records import AttemptRecord, DayRelease, TradeRecord
 from trading.store_reads import Connection, TradeReads
@@ -53,15 +54,18 @@ class TradeStore(TradeReads):
             kwargs={"row_factory": dict_row, "autocommit": True},
         )
         super().__init__(shard)
+        self._line = IntentLine(self._pool)
         self._clock = clock
         self.epoch = 0
 
     async def open(self) -> None:
         """Open the pool; raises psycopg errors when the database is away."""
         await self._pool.open(wait=True, timeout=10)
+        await self._line.open()
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._line.close()
         await self._pool.close()
 
     # ---- decisions ------------------------------------------------------------------
@@ -101,12 +105,14 @@ class TradeStore(TradeReads):
             "outbox": rows.exec_try_json(intent),
             "needs": [rows.need_json(need) for need in needs],
         }
+        # Once, straight from the structs, ids and decimals: the server stores what it reads.
+        text = msgspec.json.encode(payload).decode()
         if trade_id is not None and needs:
             self._reserved.add(trade_id)
         may_stand = False
         for _ in range(RECORD_TRIES):
             try:
-                verdict = await self._call_record_intent(payload)
+                verdict = await self._call_record_intent(text)
             except PoolTimeout as error:
                 # Nothing was asked of the server in this try.
                 failure: psycopg.OperationalError = error
@@ -124,14 +130,8 @@ class TradeStore(TradeReads):
             raise OutcomeUnknown(f"the intent's commit has no answer: {failure}")
         raise NotSent(f"intent not durable: {failure}")
 
-    async def _call_record_intent(self, payload: dict[str, Any]) -> str:
-        async with self._pool.connection() as conn:
-            found = await conn.execute(
-                "SELECT trading_record_intent(%s) AS verdict", [Jsonb(payload)]
-            )
-            row = await found.fetchone()
-        assert row is not None
-        return str(row["verdict"])
+    async def _call_record_intent(self, payload: str) -> str:
+        return await self._line.record(payload)
 
     async def has_trade(self, trade_id: UUID) -> bool:
         """Whether this very trade is on record; the intent's key alone may be another's."""
@@ -302,6 +302,17 @@ class TradeStore(TradeReads):
                 trade.intent.asset,
             ],
         )
+
+    async def keep_start(
+        self, *, began_ns: int, reconciled_ns: int, settled_ns: int | None
+    ) -> None:
+        """Write how long this epoch's start took beside the start itself."""
+        async with self._pool.connection() as conn:
+            await conn.execute(
+                "UPDATE trading_enginestart SET began_ns = %s, reconciled_ns = %s,"
+                " settled_ns = %s WHERE shard = %s AND epoch = %s",
+                [began_ns, reconciled_ns, settled_ns, self._shard, self.epoch],
+            )
 
     # ---- windows --------------------------------------------------------------------
 

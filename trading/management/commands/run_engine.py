@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from arbsite.bus import bus_from_url
-from arbsite.clock import SystemClock
+from arbsite.clock import SystemClock, process_began_ns
 from arbsite.errors import Fenced, SetupError
 from arbsite.home import current_home
 from arbsite.metrics import start_metrics_server
@@ -91,6 +91,7 @@ class Command(BaseCommand):
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
             kill_file=home.kill_file,
+            began_ns=process_began_ns(),
             limits=ResidualLimits(
                 max_provisional_usd=Decimal(settings.SPREADLINE_MAX_PROVISIONAL_USD),
                 max_keep_usd=Decimal(settings.SPREADLINE_MAX_KEEP_USD),
