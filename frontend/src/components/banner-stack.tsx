@@ -1,6 +1,7 @@
 /** The banner slot under the status bar: at most two rows, worst first, the rest behind a count. */
 import { Check, OctagonPause, OctagonX, TriangleAlert, Unplug, CircleHelp } from "lucide-react";
 import { useState } from "react";
+import { Link } from "react-router";
 
 import { type Banner, type BannerKind, bannersFor } from "@/lib/banners";
 import { cn } from "@/lib/cn";
@@ -16,6 +17,7 @@ const SHOWN = 2;
 const ICON: Record<BannerKind, typeof Check> = {
   killed: OctagonX,
   command: OctagonX,
+  operator: TriangleAlert,
   connection: Unplug,
   "no-signal": CircleHelp,
   "auto-paused": OctagonPause,
@@ -63,6 +65,15 @@ function BannerRow({ banner }: { readonly banner: Banner }) {
           Retry
         </Button>
       )}
+      {banner.trade === undefined ? null : (
+        <Link
+          to={`/trades?sel=${banner.trade}`}
+          data-testid={testId.bannerTrade}
+          className="inline-flex min-h-8 shrink-0 items-center rounded-control border border-on-crit px-3 font-medium whitespace-nowrap hover:bg-on-crit hover:text-crit max-sm:min-h-11"
+        >
+          Open trade
+        </Link>
+      )}
       {banner.acknowledge === undefined ? null : (
         <AcknowledgeButton incident={banner.acknowledge} tone="onCrit" testId={testId.bannerAck} />
       )}
@@ -74,10 +85,11 @@ export function BannerStack() {
   const status = useDesk("status");
   const connection = useDesk("connection");
   const incidents = useDesk("incidents") ?? [];
+  const trades = useDesk("trades") ?? [];
   const commands = useCommands();
   const nowMs = useNow();
   const [open, setOpen] = useState(false);
-  const rows = bannersFor({ status, connection, incidents, commands, nowMs, localMs: localNow() });
+  const rows = bannersFor({ status, connection, incidents, trades, commands, nowMs, localMs: localNow() });
   const shown = open ? rows : rows.slice(0, SHOWN);
   const more = rows.length - SHOWN;
   return (

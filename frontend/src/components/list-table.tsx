@@ -1,5 +1,5 @@
 /** A plain table of events with a sticky head; scrolls inside its card. */
-import type { ReactNode } from "react";
+import type { KeyboardEvent, ReactNode } from "react";
 
 import { cn } from "@/lib/cn";
 
@@ -16,10 +16,25 @@ interface ListTableProps<Row> {
   readonly rowKey: (row: Row) => string;
   readonly rowTestId: (row: Row) => string;
   readonly testId: string;
+  /** Rows that open: by click, and by Enter. */
+  readonly onOpen?: (row: Row) => void;
+  /** The key of the row that is open. */
+  readonly opened?: string | null;
+}
+
+function opening(open: () => void) {
+  return {
+    tabIndex: 0,
+    onClick: open,
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key === "Enter") open();
+    },
+    style: { cursor: "pointer" },
+  };
 }
 
 export function ListTable<Row>(props: ListTableProps<Row>) {
-  const { columns, rows, rowKey } = props;
+  const { columns, rows, rowKey, onOpen } = props;
   return (
     <div className="max-h-[calc(100dvh-190px)] overflow-auto">
       <table aria-label={props.label} data-testid={props.testId} className="w-full border-collapse">
@@ -43,9 +58,10 @@ export function ListTable<Row>(props: ListTableProps<Row>) {
           {rows.map((row) => (
             <tr
               key={rowKey(row)}
-              id={rowKey(row)}
               data-testid={props.rowTestId(row)}
-              className="border-b border-line last:border-b-0 target:bg-surface-2 hover:bg-surface-2"
+              {...(onOpen === undefined ? {} : opening(() => onOpen(row)))}
+              aria-current={props.opened === rowKey(row) ? "true" : undefined}
+              className="border-b border-line outline-offset-[-2px] last:border-b-0 hover:bg-surface-2 aria-[current=true]:bg-surface-2"
             >
               {columns.map((column) => (
                 <td

@@ -17,12 +17,15 @@ interface Amount {
 }
 
 /** Signed profit or loss; grey and unsigned at zero, uncoloured when stale. */
-export function Pnl({ value, stale = false, className, testId }: Amount & { readonly stale?: boolean }) {
-  const sign = format.pnlSign(value);
+export function Pnl({ value, stale = false, decimals = 2, className, testId }: Amount & {
+  readonly stale?: boolean;
+  readonly decimals?: number;
+}) {
+  const sign = format.pnlSign(value, decimals);
   const colour = stale ? "text-text-3" : sign > 0 ? "text-gain" : sign < 0 ? "text-loss" : "text-text-2";
   return (
     <span data-testid={testId} data-value={value} className={cn("whitespace-nowrap", colour, className)}>
-      {format.pnl(value)}
+      {format.pnl(value, decimals)}
     </span>
   );
 }

@@ -5,13 +5,14 @@
 import type { ControlAction } from "./api";
 import { doubt, type CommandState } from "./commands";
 import type { Connection } from "./desk";
-import { age, latency, roughAge, usd, utcTime } from "./format";
-import type { Incident, Status, StopReason, VenueHealth } from "./frames";
+import { age, latency, quantity, roughAge, usd, utcTime } from "./format";
+import type { Incident, Status, StopReason, Trade, VenueHealth } from "./frames";
 import { engineState } from "./states";
 
 export type BannerKind =
   | "killed"
   | "command"
+  | "operator"
   | "connection"
   | "no-signal"
   | "auto-paused"
@@ -29,12 +30,15 @@ export interface Banner {
   readonly retry?: ControlAction;
   /** An incident the banner offers to acknowledge. */
   readonly acknowledge?: number;
+  /** A trade the banner offers to open. */
+  readonly trade?: string;
 }
 
 export interface BannerInput {
   readonly status: Status | undefined;
   readonly connection: Connection | undefined;
   readonly incidents: readonly Incident[];
+  readonly trades: readonly Trade[];
   readonly commands: Readonly<Record<ControlAction, CommandState>>;
   /** Server time for ages of the engine, local time for ages of the line; ms. */
   readonly nowMs: number;
@@ -193,6 +197,29 @@ function commands(input: BannerInput): Banner[] {
   return rows;
 }
 
+/** The stop an engine raises when it hands a trade to a person; its text names the suggested act. */
+const PARKED = "residual_parked";
+
+/** One row for each trade that waits for a person; it stands until the trade is resolved. */
+function operators(trades: readonly Trade[], incidents: readonly Incident[]): Banner[] {
+  return trades
+    .filter((trade) => trade.state === "operator")
+    .map((trade) => {
+      const incident = incidents.find(
+        (one) => one.rule === PARKED && one.asset === trade.asset && one.state !== "closed",
+      );
+      const left = `${quantity(trade.residual_base)} ${trade.asset} left over: ${trade.reason}`;
+      return {
+        kind: "operator",
+        tone: "crit",
+        title: `${trade.asset} trade needs a person.`,
+        body: `${incident === undefined ? left : incident.text}. Nothing more is sent for it until you order it.`,
+        trade: trade.id,
+        ...(incident?.state === "open" ? { acknowledge: incident.number } : {}),
+      };
+    });
+}
+
 /** Every banner that stands now, worst first. */
 export function bannersFor(input: BannerInput): readonly Banner[] {
   const { status, connection: line, nowMs, localMs } = input;
@@ -201,15 +228,16 @@ export function bannersFor(input: BannerInput): readonly Banner[] {
   if (status?.mode === "halt") rows.push(killed(status));
   const troubled = commands(input);
   rows.push(...troubled);
+  rows.push(...operators(input.trades, input.incidents));
   // Not to be claimed beside a command that has just failed.
   if (line !== undefined) rows.push(connection(line, localMs, troubled.length === 0));
   if (status !== undefined && state === "no_signal") rows.push(noSignal(status, nowMs));
-  if (status !== undefined && state !== "no_signal") rows.push(...fromStatus(status, input.incidents));
+  if (status !== undefined && state !== "no_signal") rows.push(...fromStatus(status, input));
   if (line !== undefined) rows.push(liveAgain(line, localMs));
   return rows.filter((row) => row !== null);
 }
 
-function fromStatus(status: Status, incidents: readonly Incident[]): Banner[] {
+function fromStatus(status: Status, { incidents, trades }: BannerInput): Banner[] {
   const rows: Banner[] = [];
   const automatic = status.reasons.filter((reason) => reason.mode === "hedge_only");
   if (status.mode === "hedge_only") {
@@ -218,6 +246,9 @@ function fromStatus(status: Status, incidents: readonly Incident[]): Banner[] {
   for (const incident of incidents) {
     if (incident.priority !== "critical" || incident.state !== "open") continue;
     if (status.mode === "halt" && incident.rule.includes("kill")) continue;
+    // The trade's own banner says it, and stands longer.
+    const parked = trades.some((one) => one.state === "operator" && one.asset === incident.asset);
+    if (incident.rule === PARKED && parked) continue;
     rows.push({
       kind: "incident",
       tone: "crit",

@@ -42,6 +42,10 @@ export function subtract(a: Decimal, b: Decimal): Decimal {
   return { units: left - right, scale };
 }
 
+export function negated(a: Decimal): Decimal {
+  return { units: -a.units, scale: a.scale };
+}
+
 export function magnitude(a: Decimal): Decimal {
   return a.units < 0n ? { units: -a.units, scale: a.scale } : a;
 }

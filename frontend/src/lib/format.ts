@@ -22,18 +22,18 @@ function absolute(text: string, decimals: number): string | null {
 }
 
 /** Signed P&L in dollars: +$8.41, −$1.37, $0.00 (zero carries no sign). */
-export function pnl(text: string): string {
+export function pnl(text: string, decimals = 2): string {
   const value = parseDecimal(text);
   if (value === null) return UNKNOWN;
-  const cents = rounded(value, 2);
+  const cents = rounded(value, decimals);
   const mark = sign(cents) > 0 ? "+" : sign(cents) < 0 ? MINUS : "";
   return `${mark}$${grouped(plain(magnitude(cents)))}`;
 }
 
 /** Sign of P&L as shown: what rounds to zero is zero. */
-export function pnlSign(text: string): -1 | 0 | 1 {
+export function pnlSign(text: string, decimals = 2): -1 | 0 | 1 {
   const value = parseDecimal(text);
-  return value === null ? 0 : sign(rounded(value, 2));
+  return value === null ? 0 : sign(rounded(value, decimals));
 }
 
 /** Dollars in full: $18,420 or, with decimals 2, $18,420.00. */

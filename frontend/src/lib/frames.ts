@@ -131,6 +131,8 @@ export const tradeSchema = z.object({
   legs: z.array(legSchema),
   closed_at_ns: z.number().nullable(),
   reason: z.string().default(""),
+  /** Which ledger: model fills are never summed with money. */
+  book: z.enum(["live", "paper"]).default("live"),
 });
 
 export const histogramSchema = z.object({

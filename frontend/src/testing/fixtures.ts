@@ -298,6 +298,7 @@ export function trades(nowMs: number, scenario: Scenario): Trade[] {
       legs: [leg("cex", detectMs, k0, k1, 1), leg("dex", detectMs, s0, s1, share)],
       closed_at_ns: ns(detectMs + 2500),
       reason: "",
+      book: "live",
     };
   });
 }

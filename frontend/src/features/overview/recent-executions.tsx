@@ -61,7 +61,7 @@ function Execution({ trade, axisMs }: { readonly trade: Trade; readonly axisMs: 
   return (
     <li className="border-b border-line last:border-b-0">
       <Link
-        to={`/trades#${trade.id}`}
+        to={`/trades?sel=${trade.id}`}
         data-testid={testId.execution(trade.id)}
         data-state={trade.outcome}
         className="grid min-h-[51px] grid-cols-[96px_minmax(64px,1fr)_96px_96px] items-center gap-3 px-3.5 py-1.5 outline-offset-[-2px] transition-colors duration-[120ms] hover:bg-surface-2 max-sm:grid-cols-[88px_minmax(40px,1fr)_76px_76px] max-sm:gap-2"

@@ -1,6 +1,8 @@
 /** Trades as the engine reports them, newest first: the last ones at sign-in and all since. */
 import { Check, Clock3 } from "lucide-react";
+import { useSearchParams } from "react-router";
 
+import { BookChip } from "@/components/book-chip";
 import { CardBoundary } from "@/components/error-boundary";
 import { type Column, ListTable } from "@/components/list-table";
 import { Chip } from "@/components/ui/chip";
@@ -13,9 +15,11 @@ import { useDesk } from "@/lib/live";
 import { directionEnds } from "@/lib/states";
 import { testId } from "@/lib/testids";
 
+import { TradeSheet } from "./trade-sheet";
+
 const COLUMNS: readonly Column<Trade>[] = [
   { head: "Detected, UTC", cell: (row) => <UtcTime atMs={row.detect_at_ns / 1e6} className="text-text-2" /> },
-  { head: "Asset", cell: (row) => <span className="font-semibold">{row.asset}</span> },
+  { head: "Asset", cell: (row) => <Asset trade={row} /> },
   { head: "Buy / sell", cell: (row) => <Direction ends={directionEnds(row.direction)} className="text-text-2" /> },
   { head: "Size", right: true, cell: (row) => format.quantity(row.size_base) },
   { head: "Notional", right: true, cell: (row) => <Money value={row.notional_usd} decimals={2} /> },
@@ -64,6 +68,15 @@ const COLUMNS: readonly Column<Trade>[] = [
   },
 ];
 
+function Asset({ trade }: { readonly trade: Trade }) {
+  return (
+    <span className="flex items-center gap-2 font-semibold">
+      {trade.asset}
+      <BookChip book={trade.book} />
+    </span>
+  );
+}
+
 function Outcome({ trade }: { readonly trade: Trade }) {
   const { words, abnormal } = outcomeOf(trade);
   return (
@@ -73,29 +86,84 @@ function Outcome({ trade }: { readonly trade: Trade }) {
   );
 }
 
+const BOOKS = ["all", "live", "paper"] as const;
+type Books = (typeof BOOKS)[number];
+const BOOK_WORD: Record<Books, string> = { all: "All", live: "Live", paper: "Paper" };
+
+/** Which ledger is listed; paper trades carry their own mark and are never summed with live. */
+function BookFilter({ book, onBook }: { readonly book: Books; readonly onBook: (book: Books) => void }) {
+  return (
+    <div role="group" aria-label="Ledger" className="flex overflow-hidden rounded-control border border-line-2">
+      {BOOKS.map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={one === book}
+          data-testid={testId.tradesBook(one)}
+          onClick={() => onBook(one)}
+          className="min-h-7 border-r border-line-2 px-2.5 text-text-2 last:border-r-0 hover:bg-surface-3 aria-pressed:bg-surface-3 aria-pressed:font-semibold aria-pressed:text-text-1 max-sm:min-h-11"
+        >
+          {BOOK_WORD[one]}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function bookOf(text: string | null): Books {
+  return BOOKS.find((one) => one === text) ?? "all";
+}
+
 export function Trades() {
   const trades = useDesk("trades");
+  const [search, setSearch] = useSearchParams();
+  const book = bookOf(search.get("book"));
+  const opened = search.get("sel");
+  const shown = trades?.filter((trade) => book === "all" || trade.book === book);
+  const change = (name: "sel" | "book", value: string | null) => {
+    setSearch((before) => {
+      const next = new URLSearchParams(before);
+      if (value === null) next.delete(name);
+      else next.set(name, value);
+      return next;
+    }, { replace: name === "sel" && opened !== null });
+  };
   return (
     <div data-testid={testId.tradesScreen}>
       <h1 className="sr-only">Trades</h1>
       <CardBoundary name="Trades">
-        <Card title="Trades" context="the last 20 at sign-in and every one since">
-          {trades === undefined ? (
+        <Card
+          title="Trades"
+          context="the last 20 at sign-in and every one since"
+          aside={<BookFilter book={book} onBook={(next) => change("book", next === "all" ? null : next)} />}
+        >
+          {shown === undefined ? (
             <SkeletonRows rows={10} height={40} />
-          ) : trades.length === 0 ? (
-            <Empty>No trades yet. They appear here when both legs of a window are sent.</Empty>
+          ) : shown.length === 0 ? (
+            <Empty>
+              {book === "all"
+                ? "No trades yet. They appear here when both legs of a window are sent."
+                : `No ${book} trades yet.`}
+            </Empty>
           ) : (
             <ListTable
               label="Trades"
               columns={COLUMNS}
-              rows={trades.slice(0, 200)}
+              rows={shown.slice(0, 200)}
               rowKey={(row) => row.id}
               rowTestId={(row) => testId.tradeRow(row.id)}
               testId={testId.tradesTable}
+              onOpen={(row) => change("sel", row.id)}
+              opened={opened}
             />
           )}
         </Card>
       </CardBoundary>
+      {opened === null ? null : (
+        <CardBoundary name="Trade">
+          <TradeSheet key={opened} id={opened} onClose={() => change("sel", null)} />
+        </CardBoundary>
+      )}
     </div>
   );
 }

@@ -1,0 +1,217 @@
+/** Everything about one trade: why it was made, what came of it, and what is on record. */
+import { SignedBars } from "@/components/signed-bars";
+import { BookChip } from "@/components/book-chip";
+import { Facts, Sheet, SheetPart } from "@/components/ui/sheet";
+import { SkeletonRows } from "@/components/ui/card";
+import { Direction, Money, Pnl, UtcTime } from "@/components/values";
+import type { BoundQuote, Intent, TradeError, TradePicture } from "@/lib/api";
+import { outcomeOf } from "@/lib/execution";
+import * as format from "@/lib/format";
+import type { Trade } from "@/lib/frames";
+import { useDesk } from "@/lib/live";
+import { useRead } from "@/lib/read";
+import { directionEnds, limitWord } from "@/lib/states";
+import { testId } from "@/lib/testids";
+import {
+  decisionTerms,
+  errorTerms,
+  mayStillLand,
+  predictedTerms,
+  verdictsOf,
+} from "@/lib/trade-detail";
+
+import { LegOrder } from "./leg-order";
+import { OperatorPanel, StopResending } from "./operator-panel";
+import { ResidualVerdicts } from "./residual-verdicts";
+import { TradeLegs } from "./trade-legs";
+import { TradeOrders } from "./trade-orders";
+
+const ORDERS_EVERY_MS = 1500;
+
+export function TradeSheet({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
+  const live = useDesk("trades")?.find((trade) => trade.id === id);
+  // A newer version of the row means that there is more to read.
+  const again = live?.version ?? 0;
+  const picture = useRead("/v1/trades/{trade_id}", { trade_id: id }, { again });
+  const error = useRead("/v1/trades/{trade_id}/prediction", { trade_id: id }, { again });
+  const trade = (live ?? picture.data?.trade) as Trade | undefined;
+  const asked = trade !== undefined && trade.state !== "closed";
+  const orders = useRead("/v1/trades/{trade_id}/resolutions", { trade_id: id }, {
+    everyMs: asked ? ORDERS_EVERY_MS : 0,
+  });
+  return (
+    <Sheet
+      label="Trade"
+      testId={testId.tradeSheet}
+      closeTestId={testId.sheetClose}
+      onClose={onClose}
+      head={trade === undefined ? <h2 className="text-title font-semibold">Trade</h2> : <Head trade={trade} />}
+    >
+      {picture.error === null ? null : (
+        <p role="alert" className="border-b border-line px-4 py-3 text-warn">
+          {picture.error}{" "}
+          <button type="button" className="underline underline-offset-2" onClick={picture.reload}>
+            Read again
+          </button>
+        </p>
+      )}
+      {trade?.state === "operator" ? (
+        <OperatorPanel
+          trade={trade}
+          verdict={picture.data === undefined ? undefined : verdictsOf(picture.data)[0]}
+          orders={orders.data?.rows ?? []}
+          onOrdered={orders.reload}
+        />
+      ) : null}
+      {trade !== undefined && mayStillLand(trade) ? (
+        <StopResending trade={trade} onOrdered={orders.reload} />
+      ) : null}
+      {orders.data === undefined || orders.data.rows.length === 0 ? null : (
+        <TradeOrders orders={orders.data.rows} onApproved={orders.reload} />
+      )}
+      {picture.data === undefined ? (
+        picture.error === null ? <SkeletonRows rows={8} height={40} /> : null
+      ) : (
+        <Body picture={picture.data} error={error.data} />
+      )}
+    </Sheet>
+  );
+}
+
+function Head({ trade }: { readonly trade: Trade }) {
+  const { words, abnormal } = outcomeOf(trade);
+  return (
+    <>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <h2 className="text-title font-semibold">{trade.asset}</h2>
+        <Direction ends={directionEnds(trade.direction)} className="text-text-2" />
+        <span className={abnormal ? "text-warn" : "text-text-2"}>{words}</span>
+        <BookChip book={trade.book} />
+      </div>
+      <div className="mt-1 flex flex-wrap gap-x-3 text-caption text-text-3">
+        <UtcTime atMs={trade.detect_at_ns / 1e6} />
+        <span>
+          {format.quantity(trade.size_base)} {trade.asset}
+        </span>
+        <Money value={trade.notional_usd} decimals={2} />
+        <span title={trade.intent_key} className="font-mono text-micro">
+          {format.shortId(trade.intent_key)}
+        </span>
+      </div>
+    </>
+  );
+}
+
+function Body({ picture, error }: { readonly picture: TradePicture; readonly error: TradeError | undefined }) {
+  const { intent, quote } = picture;
+  return (
+    <>
+      <ProfitAndLoss intent={intent} error={error} />
+      <LegOrder verdict={intent.verdict} edgeBps={intent.net_bps} />
+      <TradeLegs picture={picture} />
+      {picture.verdicts.length === 0 ? null : <ResidualVerdicts verdicts={verdictsOf(picture)} asset={intent.asset} />}
+      <Quote quote={quote} intent={intent} />
+      <Inputs intent={intent} />
+    </>
+  );
+}
+
+function ProfitAndLoss({ intent, error }: { readonly intent: Intent; readonly error: TradeError | undefined }) {
+  const causes = error?.causes ?? null;
+  return (
+    <>
+      <SheetPart
+        title="Predicted"
+        testId={testId.tradePnl}
+        aside={`needed ${format.usd(intent.min_pnl_usd, 4)} at the limits`}
+      >
+        <SignedBars
+          label="Predicted result, term by term"
+          rows={predictedTerms(intent.pnl)}
+          sum={{ words: "Expected", usd: intent.pnl.expected }}
+          decimals={4}
+          bars={false}
+        />
+        <details className="mt-1">
+          <summary className="min-h-6 cursor-pointer text-caption text-text-3">
+            For the decision, {format.pnl(intent.pnl.decision_value, 4)}
+          </summary>
+          <SignedBars
+            label="What the decision took off"
+            rows={decisionTerms(intent.pnl)}
+            sum={{ words: "Value for the decision", usd: intent.pnl.decision_value }}
+            decimals={4}
+            bars={false}
+          />
+        </details>
+      </SheetPart>
+      <SheetPart title="Realised against predicted" testId={testId.tradeError}>
+        {error === undefined || error.realised_usd === null ? (
+          <p className="text-text-3">Not booked yet: the venues&apos; own records decide.</p>
+        ) : causes === null ? (
+          <p className="text-text-2">
+            Realised <Pnl value={error.realised_usd} decimals={4} />. Nothing was sent, so nothing was predicted of it.
+          </p>
+        ) : (
+          <>
+            <SignedBars
+              label="Error of the prediction by cause"
+              rows={errorTerms(causes)}
+              sum={{ words: "Realised less expected", usd: causes.error_usd }}
+              decimals={4}
+            />
+            <p className="mt-1 flex justify-between border-t border-line pt-2 font-semibold">
+              <span>Realised</span>
+              <Pnl value={error.realised_usd} decimals={4} />
+            </p>
+          </>
+        )}
+      </SheetPart>
+    </>
+  );
+}
+
+function Quote({ quote, intent }: { readonly quote: BoundQuote; readonly intent: Intent }) {
+  const life = (quote.expires_ns - quote.at_ns) / 1e6;
+  const raw = (units: number) => units.toLocaleString("en-US");
+  const sells = quote.side === "sell";
+  return (
+    <SheetPart title="Bound quote" testId={testId.tradeQuote} aside={`binds ${format.latency(life)}`}>
+      <Facts
+        rows={[
+          ["Source", quote.source === "pool" ? "The pool itself" : "Jupiter"],
+          ["Slot", raw(quote.slot)],
+          [sells ? "Sells, raw" : "Buys, raw", raw(quote.base_raw)],
+          [sells ? "Brings, raw" : "Takes, raw", raw(quote.quote_raw)],
+          [sells ? "At least, raw" : "At most, raw", raw(quote.threshold_raw)],
+          ["Slippage cap", `${quote.slippage_cap_bps} bps`],
+          ["Pool", <span key="pool" title={quote.pool} className="font-mono text-micro">{format.shortId(quote.pool)}</span>],
+          ["Limited by", limitWord(intent.limited_by)],
+        ]}
+      />
+    </SheetPart>
+  );
+}
+
+function Inputs({ intent }: { readonly intent: Intent }) {
+  const { ages } = intent;
+  return (
+    <SheetPart
+      title="Age of every input"
+      aside={<>decided {format.latency((intent.decided_ns - intent.detect_ns) / 1e6)} after detection</>}
+    >
+      <Facts
+        rows={[
+          ["Last frame", format.age(ages.frame_ms)],
+          ["Kraken book", format.age(ages.book_ms)],
+          ["Pool", format.age(ages.pool_ms)],
+          ["Slot lag", `${ages.slot_lag}`],
+          ["Mark prices", format.age(ages.mark_ms)],
+          ["Balances", format.age(ages.balances_ms)],
+          ["Fees", format.age(ages.fees_ms)],
+          ["Configuration", `version ${intent.config_version}`],
+        ]}
+      />
+    </SheetPart>
+  );
+}
