@@ -11,6 +11,7 @@ from arbsite.clock import ns_from_at, utc_now
 from feeds.models import Market
 from reports.models import DayReport
 from trading.models import Trade, Window
+from trading.paper_selectors import of_live
 
 
 def summarise_day(day: date) -> list[DayReport]:
@@ -36,6 +37,8 @@ def _summarise_asset(day: date, asset: str, from_ns: int, to_ns: int) -> DayRepo
         realised=Sum("realised_pnl_usd"),
     )
     windows = Window.objects.filter(asset=asset, opened_at_ns__gte=from_ns, opened_at_ns__lt=to_ns)
+    # Only stored, or traded by a model: that window was not ours to take.
+    eligible = of_live(windows.filter(is_eligible=True))
     captured = trades.filter(outcome="both").values("window_id")
     row, _ = DayReport.objects.update_or_create(
         day=day,
@@ -50,8 +53,8 @@ def _summarise_asset(day: date, asset: str, from_ns: int, to_ns: int) -> DayRepo
             "expected_pnl_usd": sums["expected"] or Decimal(0),
             "realised_pnl_usd": sums["realised"] or Decimal(0),
             "windows": windows.count(),
-            "eligible_windows": windows.filter(is_eligible=True).count(),
-            "captured_windows": windows.filter(is_eligible=True, window_id__in=captured).count(),
+            "eligible_windows": eligible.count(),
+            "captured_windows": eligible.filter(window_id__in=captured).count(),
             "computed_at": utc_now(),
         },
     )

@@ -1,4 +1,4 @@
-"""What the desk is doing, and the six commands over it.
+"""What the desk is doing, and the seven commands over it.
 
 A command answers 202 with its id as soon as the database has it; it is in force when the
 engine's status frame carries that id. Sent again with the same Idempotency-Key it has one
@@ -123,7 +123,7 @@ class StatusView(APIView):
 
 
 class CommandView(APIView):
-    """What the six commands share: the key, the repeat and the answer."""
+    """What the seven commands share: the key, the repeat and the answer."""
 
     def simple(self, request: Request, act: Act) -> Response:
         """Carry out a command that needs no more than a scope and a reason."""
@@ -182,6 +182,17 @@ class ObserveView(CommandView):
     def post(self, request: Request) -> Response:
         """Decisions are computed and stored; nothing is sent."""
         return self.simple(request, services.observe)
+
+
+class PaperView(CommandView):
+    """POST /v1/controls/paper."""
+
+    words: ClassVar[dict[str, Word]] = {"POST": "trade"}
+
+    @describe(answer=CommandAnswer, status=202, body=CommandBody, parameters=(IDEMPOTENCY_KEY,))
+    def post(self, request: Request) -> Response:
+        """A model trades on live prices with a ledger of its own; nothing is sent."""
+        return self.simple(request, services.paper)
 
 
 class KillView(CommandView):
@@ -270,6 +281,7 @@ urlpatterns = [
     path("controls/pause", PauseView.as_view()),
     path("controls/resume", ResumeView.as_view()),
     path("controls/observe", ObserveView.as_view()),
+    path("controls/paper", PaperView.as_view()),
     path("controls/live", LiveView.as_view()),
     path("controls/kill", KillView.as_view()),
     path("controls/reset", ResetView.as_view()),

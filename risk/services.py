@@ -32,7 +32,7 @@ DATABASE_AWAY = (
 SELF_CLEARING = frozenset({"kraken_stale", "solana_stale"})
 PREFLIGHT_LASTS = timedelta(minutes=15)
 # Where a person may go from each mode; everything else is refused with the remedy.
-MAY_PAUSE = frozenset({"live", "paper", "observe", "hedge_only"})
+MAY_PAPER = frozenset({"live", "paper", "observe"})
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -81,6 +81,22 @@ def observe(scope: str, *, user: str, key: str, reason: str = "") -> Accepted:
         control.mode = "observe"
 
     return _command("observe", scope, change, user=user, key=key, reason=reason)
+
+
+def paper(scope: str, *, user: str, key: str, reason: str = "") -> Accepted:
+    """PAPER: a model fills what is decided, on a ledger of its own; nothing is sent."""
+
+    def change(control: Control) -> None:
+        _refuse_if_killed(control)
+        if control.mode not in MAY_PAPER:
+            raise DomainError(
+                f"{_name(scope)} is {control.get_mode_display()}; resume it first.",
+                code="not_running",
+                status=409,
+            )
+        control.mode = "paper"
+
+    return _command("paper", scope, change, user=user, key=key, reason=reason)
 
 
 def go_live(scope: str, *, user: str, key: str, reason: str) -> Accepted:

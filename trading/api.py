@@ -36,7 +36,9 @@ from arbsite.inputs import (
 from arbsite.models import User
 from arbsite.schema import IF_MATCH, describe
 from feeds.market.spec import Direction
-from trading import resolution_api, selectors, services
+from trading import paper_api, resolution_api, selectors, services
+from trading.intent import Book
+from trading.paper_selectors import paper_trade_rows, paper_trades
 from trading.selectors import Place, TradePicture, WindowFilter, WindowPicture
 from trading.services import ConfigPicture
 
@@ -70,11 +72,12 @@ class WindowQuery(Page, kw_only=True):
 
 
 class TradeQuery(Page, kw_only=True):
-    """Which trades."""
+    """Which trades; paper ones only when they are asked for, never among live ones."""
 
     asset: Asset | None = None
     state: Literal["open", "hedging", "closed", "operator"] | None = None
     outcome: Literal["both", "partial", "missed", "hedged", "pending"] | None = None
+    book: Book = "live"
 
 
 class OpportunityPage(msgspec.Struct, frozen=True):
@@ -139,18 +142,21 @@ class TradesView(APIView):
     def get(self, request: Request) -> Response:
         """Trades with their legs."""
         query = read_query(request, TradeQuery)
-        found = list(
-            selectors.trades(
-                asset=query.asset,
-                state=query.state,
-                outcome=query.outcome,
-                after=_after(query),
-            )[: query.limit + 1]
-        )
-        listed = selectors.trade_rows(found[: query.limit])
-        last = found[query.limit - 1] if len(found) > query.limit else None
-        following = None if last is None else cursor_of(last.detect_ns, last.id)
+        listed, has_more = _listed(query)
+        last = listed[-1] if has_more else None
+        following = None if last is None else cursor_of(last.detect_at_ns, last.id)
         return Response(msgspec.to_builtins(TradePage(listed, following)))
+
+
+def _listed(query: TradeQuery) -> tuple[list[events.TradeRow], bool]:
+    """One page of a book's trades, and whether there are more."""
+    after, most = _after(query), query.limit
+    wanted = {"asset": query.asset, "state": query.state, "outcome": query.outcome}
+    if query.book == "paper":
+        modelled = list(paper_trades(**wanted, after=after)[: most + 1])
+        return paper_trade_rows(modelled[:most]), len(modelled) > most
+    found = list(selectors.trades(**wanted, after=after)[: most + 1])
+    return selectors.trade_rows(found[:most]), len(found) > most
 
 
 class TradeView(APIView):
@@ -316,6 +322,7 @@ def _user(request: Request) -> User:
 
 urlpatterns = [
     *resolution_api.urlpatterns,
+    *paper_api.urlpatterns,
     path("opportunities", OpportunitiesView.as_view()),
     path("windows", WindowsView.as_view()),
     path("trades", TradesView.as_view()),

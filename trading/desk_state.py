@@ -268,5 +268,5 @@ SELECT count(*) FILTER (WHERE w.is_eligible) AS eligible_windows,
     count(*) FILTER (WHERE w.is_eligible AND t.id IS NOT NULL) AS captured_windows
 FROM trading_window w
 LEFT JOIN trading_trade t ON t.window_id = w.window_id AND t.outcome = 'both'
-WHERE w.opened_at_ns >= %(start)s AND w.closed_at_ns IS NOT NULL
+WHERE w.opened_at_ns >= %(start)s AND w.closed_at_ns IS NOT NULL AND w.decision <> 'stored'
 """
