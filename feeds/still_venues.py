@@ -38,6 +38,7 @@ from feeds.venues.base import CexEvent, DexEvent
 from feeds.venues.kraken.auth import Credentials
 from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.solana.programs import PoolRef
+from feeds.venues.solana.route_firewall import RoutePolicy
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from feeds.venues.solana.trading import SolanaTrading, TradingSettings
 from feeds.venues.transport import Transport
@@ -77,6 +78,8 @@ class SimVenues:
         self.credentials = seeding.simulated_credentials()
         self.market = seeding.market_of("SOL")
         self.spec = self.market.spec
+        # Which aggregator routes a client may sign from now on; none by default.
+        self.routes = RoutePolicy()
         self._seed = seed
         self.exchange = self._open_exchange()
         self.chain = self._open_chain()
@@ -180,7 +183,9 @@ class SimVenues:
             transport or self.transport(), endpoints,
             Keypair.from_bytes(self.credentials.wallet_secret),
             {self.spec.pool: ref}.get,
-            TradingSettings(mints=mints, tip_accounts=seeding.tip_accounts()),
+            TradingSettings(
+                mints=mints, tip_accounts=seeding.tip_accounts(), routes=self.routes
+            ),
             clock=clock or self.clock, rng=self.stream("solana client"), sink=sink,
         )  # fmt: skip
 
