@@ -55,8 +55,6 @@ class CexLeg:
             limit_price=attempt.limit_price,
             deadline_ns=attempt.deadline_ns,
         )
-        if attempt.leg == "cex" and self._intent.verdict.order != "dex_first":
-            self._desk.first_sent("cex", self._desk.clock.now_ns() - self._intent.detect_ns)
         try:
             ack = await self._desk.kraken.submit(order)
         except NotSent as error:

@@ -81,8 +81,6 @@ class DexLeg:
         if not self._was_sent:
             # Sightings come by themselves; asking at once would only cost calls.
             self._next_poll_ns = now_ns + self._ns(self._desk.protocol.dex_poll_s)
-            if self._intent.verdict.order != "cex_first":
-                self._desk.first_sent("dex", now_ns - self._intent.detect_ns)
         self._desk.solana.watch(attempt.signature)
         try:
             await self._desk.solana.broadcast(attempt.raw_tx)

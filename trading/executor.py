@@ -104,7 +104,6 @@ class Executor:
         if verdict != "recorded":
             self._refuse(intent, verdict)
             return
-        log.info("intent.recorded", asset=intent.asset, order=intent.verdict.order)
         runner = self._adopt(trade)
         runner.start(decided_monotonic_ns=decided_monotonic_ns)
         self._run(runner)

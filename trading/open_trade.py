@@ -39,7 +39,11 @@ class Floor(msgspec.Struct, frozen=True):
 
 
 class OpenTrade:
-    """One TradeRecord with everything that works on it. `crash` is the first task's failure."""
+    """One TradeRecord with everything that works on it.
+
+    `crash` is the first task's failure; `wired_ns` when the last leg that waits for no other
+    was handed to its venue by this process.
+    """
 
     def __init__(self, desk: Desk, trade: TradeRecord, floor: Floor) -> None:
         self.desk = desk
@@ -48,6 +52,7 @@ class OpenTrade:
         self.dex: dict[object, DexLeg] = {}
         self.wake = asyncio.Event()
         self.crash: BaseException | None = None
+        self.wired_ns: int | None = None
         self.floor = floor
         self._sends: set[asyncio.Task[None]] = set()
         self._asking: dict[object, asyncio.Task[None]] = {}
@@ -130,11 +135,17 @@ class OpenTrade:
 
     def send(self, attempt: AttemptRecord) -> None:
         """Hand a durable SENDING attempt to its venue beside everything else."""
-        leg = self.cex.get(attempt.id) or self.dex[attempt.id]
         self.floor.rate.note(self.trade.intent.asset)
-        task = asyncio.create_task(leg.send(), name=f"send-{attempt.leg}-{attempt.seq}")
+        task = asyncio.create_task(self._hand_over(attempt), name=f"send-{attempt.leg}")
         self._sends.add(task)
         task.add_done_callback(self._sent)
+
+    async def _hand_over(self, attempt: AttemptRecord) -> None:
+        leg, intent = self.cex.get(attempt.id) or self.dex[attempt.id], self.trade.intent
+        if any(each is attempt for each in self.trade.first_attempts()):
+            self.wired_ns = self.desk.clock.now_ns()
+            self.desk.first_sent(attempt.leg, self.wired_ns - intent.detect_ns)
+        await leg.send()
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
@@ -144,6 +155,11 @@ class OpenTrade:
         if not task.cancelled() and task.exception() is not None:
             self.crash = self.crash or task.exception()
         self.wake.set()
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether an attempt is on its way to its venue and not answered yet."""
+        return bool(self._sends)
 
     def cancel_tasks(self) -> None:
         """Stop every send and question where it stands."""

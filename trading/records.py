@@ -156,6 +156,13 @@ class TradeRecord(msgspec.Struct):
         """Signed base left over by all fills: what is naked."""
         return sum((attempt.base_delta for attempt in self.attempts), Decimal(0))
 
+    def first_attempts(self) -> list[AttemptRecord]:
+        """The attempts that wait for no other leg: both of a concurrent trade, else one."""
+        waiting = {"dex_first": "cex", "cex_first": "dex"}.get(self.intent.verdict.order, "")
+        return [
+            each for each in self.attempts if each.seq == 1 and each.leg not in ("hedge", waiting)
+        ]
+
     def latest(self, leg: str) -> AttemptRecord | None:
         """The newest attempt of a leg, whatever its state."""
         found = [attempt for attempt in self.attempts if attempt.leg == leg]

@@ -40,7 +40,7 @@ def opportunity_json(intent: Intent) -> dict[str, Any]:
         "expected_pnl_usd": str(intent.pnl.expected),
         "config_version": intent.config_version,
         "decided_ns": intent.decided_ns,
-        "intent": msgspec.to_builtins(intent),
+        "intent": intent,
     }
 
 
@@ -103,7 +103,7 @@ def exec_try_json(intent: Intent) -> dict[str, Any]:
     )
     return {
         "subject": events.subject_for_asset(events.EXEC_TRY, intent.asset),
-        "payload": msgspec.to_builtins(message),
+        "payload": message,
     }
 
 
@@ -209,10 +209,7 @@ def answer_params(answer: OrderAnswer, epoch: int) -> dict[str, Any]:
 
 def window_json(note: NoteWindow) -> dict[str, Any]:
     """A noted window as the intent function stores it: the columns of its row."""
-    row: dict[str, Any] = msgspec.to_builtins(
-        window_params(note.window, note.decision, note.gate, note.gate_value, note.gate_limit)
-    )
-    return row
+    return window_params(note.window, note.decision, note.gate, note.gate_value, note.gate_limit)
 
 
 def window_params(

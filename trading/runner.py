@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections import deque
 
+from arbsite.logs import event_logger
 from feeds.venues.base import CexFill, CexOrderState, DexEvent, TxSighting
 from trading.hedging import Hedging
 from trading.legs import next_attempt_state
@@ -23,6 +24,7 @@ from trading.settling import Settling
 from trading.telling import Telling
 from trading.ways_out import WaysOut
 
+log = event_logger(__name__)
 VenueEvent = CexFill | CexOrderState | DexEvent
 IDLE_TURN_S = 0.2
 
@@ -98,6 +100,11 @@ class TradeRunner:
     async def run(self) -> None:
         """Work until the trade is closed or parked."""
         try:
+            if self._hand.is_sending:
+                # What a turn computes and saves must not delay what is about to leave.
+                await self._rest()
+                intent = self.trade.intent
+                log.info("trade.sent", asset=intent.asset, order=intent.verdict.order)
             while True:
                 await self._turn()
                 if self._hand.crash is not None:
@@ -105,13 +112,17 @@ class TradeRunner:
                     raise self._hand.crash
                 if self._is_finished() and not self._inbox and self._ways_out.is_idle:
                     return
-                with contextlib.suppress(TimeoutError):
-                    # Not `wait_for`: it loses a cancellation that comes with the wake-up.
-                    async with asyncio.timeout(IDLE_TURN_S):
-                        await self._hand.wake.wait()
-                self._hand.wake.clear()
+                await self._rest()
         finally:
             self._hand.cancel_tasks()
+
+    async def _rest(self) -> None:
+        """Wait until something happened, or for an idle turn's time."""
+        with contextlib.suppress(TimeoutError):
+            # Not `wait_for`: it loses a cancellation that comes with the wake-up.
+            async with asyncio.timeout(IDLE_TURN_S):
+                await self._hand.wake.wait()
+        self._hand.wake.clear()
 
     def _is_finished(self) -> bool:
         """Closed, or parked with nothing left to book."""

@@ -54,9 +54,8 @@ class Settling:
         times = [a.filled_ns for a in trade.attempts if a.filled_ns and a.filled_base]
         if times and trade.naked_from_ns is None:
             trade.naked_from_ns = min(times)
-        sent = [attempt.sent_ns for attempt in trade.attempts if attempt.leg != "hedge"]
-        if trade.wired_ns is None and all(sent):
-            trade.wired_ns = max(value for value in sent if value)
+        if trade.wired_ns is None and all(each.sent_ns for each in trade.first_attempts()):
+            trade.wired_ns = self._hand.wired_ns
         cex, dex = trade.latest("cex"), trade.latest("dex")
         if trade.both_filled_ns is None and cex and dex:
             wanted = FULL_FILL * min(cex.qty, dex.qty)

@@ -17,13 +17,11 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
-
-from psycopg.types.json import Jsonb
 
 from arbsite.clock import Clock
 from feeds.venues.sockets import SocketConnection, SocketTransport
 from feeds.venues.transport import HttpReply
+from trading.intent_line import RECORD_INTENT
 from trading.records import DayRelease, TradeRecord
 from trading.store import TradeStore
 
@@ -52,11 +50,11 @@ class MortalStore(TradeStore):
         super().__init__(dsn, shard=shard, clock=clock)
         self._trigger = trigger
 
-    async def _call_record_intent(self, payload: dict[str, Any]) -> str:
+    async def _call_record_intent(self, payload: str) -> str:
         self._trigger.reach("intent:before")
         if self._trigger.place == "intent:uncommitted":
             async with self._pool.connection() as conn, conn.transaction():
-                await conn.execute("SELECT trading_record_intent(%s)", [Jsonb(payload)])
+                await conn.execute(RECORD_INTENT, [payload])
                 self._trigger.reach("intent:uncommitted")
         verdict = await super()._call_record_intent(payload)
         self._trigger.reach("intent:after")

@@ -171,7 +171,7 @@ class Unanswered(TradeStore):
     def lose(self, *outcomes: str) -> None:
         self.outcomes = list(outcomes)
 
-    async def _call_record_intent(self, payload: dict[str, Any]) -> str:
+    async def _call_record_intent(self, payload: str) -> str:
         outcome = self.outcomes.pop(0) if self.outcomes else "answered"
         if outcome == "not executed":
             raise psycopg.OperationalError("server closed the connection unexpectedly")

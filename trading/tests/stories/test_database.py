@@ -30,7 +30,7 @@ class Outage(TradeStore):
             trade.version = before
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    async def _call_record_intent(self, payload: dict[str, Any]) -> str:
+    async def _call_record_intent(self, payload: str) -> str:
         if self.is_down:
             raise psycopg.OperationalError("connection refused")
         verdict = await super()._call_record_intent(payload)

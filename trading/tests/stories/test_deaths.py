@@ -34,7 +34,7 @@ class Mortal(TradeStore):
         await super().commit(trade, release=release)
         await self._die_when_due(before=False)
 
-    async def _call_record_intent(self, payload: dict[str, Any]) -> str:
+    async def _call_record_intent(self, payload: str) -> str:
         await self._die_when_due(before=True)
         verdict = await super()._call_record_intent(payload)
         await self._die_when_due(before=False)
