@@ -9,6 +9,7 @@ fence ends it with exit code 1 and the reason, as `run_engine` does.
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from decimal import Decimal
 from typing import Any
@@ -48,6 +49,7 @@ class Order(msgspec.Struct, frozen=True):
     signal: int = 9
     max_intent_age_s: float = 60.0
     lease_silent_s: float = 60.0
+    open_files: int = 0
     intent: Intent | None = None
 
 
@@ -190,8 +192,11 @@ async def _main(order: Order) -> None:
 
 def main(arguments: list[str]) -> Any:
     """Run until killed; a fence is told in one line, as the command tells it."""
+    order = msgspec.json.decode(arguments[0], type=Order)
+    if order.open_files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (order.open_files, order.open_files))
     try:
-        run_brisk(_main(msgspec.json.decode(arguments[0], type=Order)))
+        run_brisk(_main(order))
     except Fenced as error:
         return f"Fenced: {error}. Another engine owns the shard."
     return 0

@@ -109,6 +109,7 @@ class House:
         number: int = signal.SIGKILL,
         max_intent_age_s: float = 60.0,
         lease_silent_s: float = 60.0,
+        open_files: int = 0,
     ) -> EngineHandle:
         """Start a process that is to end (or stand still) at a place."""
         kraken, *solana = [host.port for host in self._hosts]
@@ -120,6 +121,7 @@ class House:
             signal=number,
             max_intent_age_s=max_intent_age_s,
             lease_silent_s=lease_silent_s,
+            open_files=open_files,
             intent=intent,
         )
         process = await asyncio.create_subprocess_exec(
