@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from arbsite.errors import SetupError
+from feeds.market.clmm import arrays_for_swap
 from feeds.market.events import PoolInvalidated, PoolUpdated, SlotAdvanced
 from feeds.market.pools import Swap
 from feeds.routes import RouteDesk, route_policy
@@ -37,6 +38,7 @@ class Rig:
             transport, [self.spec], wallet=self.venues.credentials.wallet,
             clock=self.venues.clock, ids=MAINNET,
             last_valid_height=lambda: self.venues.chain.newest.height + 150,
+            tick_spacings={self.spec.pool: self.venues.market.pool.tick_spacing},
         )  # fmt: skip
 
     def tell(self, *events: Any) -> list[Any]:
@@ -152,3 +154,60 @@ def test_a_refused_fallback_is_a_counted_no_trade(settings: Any) -> None:
 
     run_patient(body())
     assert counted("spreadline_jupiter_fallbacks_total", outcome="down") == before + 1
+
+
+def test_a_bound_route_carries_the_arrays_it_may_touch_and_the_pools_last_word(
+    settings: Any,
+) -> None:
+    settings.JUPITER_FALLBACK = True
+
+    async def body() -> None:
+        rig = Rig()
+        pool = rig.venues.chain.bank.pool(rig.spec.pool)
+        told = rig.pool_told()
+        rig.tell(told, SlotAdvanced(told.slot, 0, 1), PoolInvalidated(rig.spec.pool, "doubt", 2))
+        sale = RouteAsk(rig.spec.pool, rig.spec.base_mint, rig.spec.quote_mint, 10**9)
+        for ask in (rig.ask, sale):
+            found = await rig.desk.bound(ask)
+            assert found is not None
+            assert found.quote.route is not None
+            assert found.delta_bps == 0.0
+            assert found.slot == max(0, told.slot - 8)
+            assert len(found.tick_array_starts) == 7
+            assert set(found.tick_array_starts) >= set(
+                arrays_for_swap(pool, ask.mint_in == pool.mint_a)
+            )
+        buy, sell = rig.desk.rows()
+        assert {buy.side, sell.side} == {"buy", "sell"}
+        assert {buy.outcome, sell.outcome} == {"ok"}
+        assert buy.route_id
+
+    run_patient(body())
+
+
+def test_nothing_is_bound_while_the_pool_can_be_quoted_or_where_nobody_answers(
+    settings: Any,
+) -> None:
+    settings.JUPITER_FALLBACK = True
+
+    async def body() -> None:
+        rig = Rig()
+        rig.tell(rig.pool_told())
+        assert await rig.desk.bound(rig.ask) is None
+        assert (rig.server.requests, rig.desk.rows()) == (0, ())
+        rig.tell(PoolInvalidated(rig.spec.pool, "doubt", 2))
+        rig.venues.faults.set("jupiter.down", True)
+        assert await rig.desk.bound(rig.ask) is None
+        (row,) = rig.desk.rows()
+        assert (row.outcome, row.route_id, row.delta_bps) == ("down", "", None)
+
+    run_patient(body())
+
+
+def test_asks_keep_within_the_accounts_rate_in_both_shapes(settings: Any) -> None:
+    async def body() -> None:
+        for shape, every_s in (("v1", 4.0), ("v2", 2.0)):
+            settings.JUPITER_API = shape
+            assert Rig().desk.every_s == every_s
+
+    run_patient(body())
