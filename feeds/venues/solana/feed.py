@@ -111,6 +111,10 @@ class SolanaFeed:
 
     def on_slot(self, endpoint: str, slot: int, recv_ns: int, parent: int | None) -> None:
         """Advance one endpoint's slot; look for forks, gaps, silence and disagreement."""
+        if parent is not None and not parent < slot <= parent + _REORG_SLOTS:
+            # Damaged: believed, it would make every honest slot look old.
+            self.counters.corrupt_slots += 1
+            return
         last = self._slots.get(endpoint)
         if last is not None and not self._is_next(endpoint, last, slot, recv_ns):
             return

@@ -48,6 +48,7 @@ class FeedCounters:
         self.pool_invalidations = 0
         self.old_notices = 0
         self.corrupt_accounts = 0
+        self.corrupt_slots = 0
         self.disagreements = 0
         self.unsettled = 0
         self.reads = 0
