@@ -76,12 +76,12 @@ def _text_of_whole(token: object) -> bytes:
 class BookSide:
     """One side, best first. `sign` is 1 for asks, -1 for bids: keys are ascending on both.
 
-    Four parallel lists, edited in place, and what is derived from them once a message:
-    `levels` for the reader and `checksum_text` for the checksum. A side no level of which
-    came keeps both, so the readers' tuple stays the same object until the side changes.
+    Three parallel lists, edited in place, and what is derived from them once a message:
+    the levels for the reader and `checksum_text` for the checksum.
     """
 
     __slots__ = (
+        "_behind_all",
         "_depth",
         "_dot_at",
         "_keys",
@@ -92,7 +92,6 @@ class BookSide:
         "_sign",
         "_texts",
         "checksum_text",
-        "levels",
     )
 
     def __init__(self, sign: int, price_precision: int, qty_precision: int, depth: int) -> None:
@@ -102,23 +101,23 @@ class BookSide:
         # Where a padded quantity has its dot; without decimals it has none anywhere.
         self._dot_at = ~qty_precision if qty_precision else MAX_TOKEN_BYTES
         self._depth = depth
-        self._keys: list[int] = []
+        # Behind the last key stands one no token can name, so a search always ends at a key.
+        self._behind_all = 10 ** (MAX_TOKEN_BYTES + price_precision)
+        self._keys: list[int] = [self._behind_all]
         self._rows: list[Level] = []
         self._texts: list[bytes] = []
         self._prices: dict[bytes, tuple[int, int, bytes]] = {}
-        self.levels: tuple[Level, ...] = ()
         self.checksum_text = b""
 
     def clear(self) -> None:
         """Forget every level."""
-        self._keys.clear()
+        self._keys[:] = [self._behind_all]
         self._rows.clear()
         self._texts.clear()
-        self.levels = ()
         self.checksum_text = b""
 
-    def apply(self, levels: Sequence[RawLevel]) -> None:
-        """Apply one message's levels in their order, then drop what is beyond the depth.
+    def apply(self, levels: Sequence[RawLevel]) -> tuple[Level, ...]:
+        """Apply one message's levels in their order; return the side, cut at the depth.
 
         The same price may come twice; deleting a level we do not hold is ignored, as the
         venue's support advises. Raises FeedCorrupt, with the side half applied.
@@ -135,29 +134,32 @@ class BookSide:
                 key, ticks, price_digits = self._price(level.price)
             try:
                 digits = qty.replace(b".", b"", 1)
-                is_usual = qty[dot_at] == _DOT and places < len(digits) < MAX_TOKEN_BYTES
-                if not is_usual or not digits.isdigit():
+                if (
+                    qty[dot_at] != _DOT
+                    or not places < len(digits) < MAX_TOKEN_BYTES
+                    or not digits.isdigit()
+                ):
                     digits = digits_from_token(qty, places)
             except (AttributeError, IndexError, TypeError):
                 digits = digits_from_token(qty, places)
             lots = int(digits)
             at = bisect_left(keys, key)
-            is_held = at < len(keys) and keys[at] == key
-            if not lots:
-                if is_held:
+            if keys[at] == key:
+                if lots:
+                    rows[at] = (ticks, lots)
+                    texts[at] = price_digits + digits.lstrip(b"0")
+                else:
                     del keys[at], rows[at], texts[at]
-            elif is_held:
-                rows[at] = (ticks, lots)
-                texts[at] = price_digits + digits.lstrip(b"0")
-            else:
+            elif lots:
                 keys.insert(at, key)
                 rows.insert(at, (ticks, lots))
                 texts.insert(at, price_digits + digits.lstrip(b"0"))
-        if len(keys) > self._depth:
-            del keys[self._depth :], rows[self._depth :], texts[self._depth :]
-        self.levels = tuple(rows)
-        is_short = len(texts) <= CHECKSUM_LEVELS
+        depth = self._depth
+        if len(rows) > depth:
+            del keys[depth:-1], rows[depth:], texts[depth:]
+        is_short = depth <= CHECKSUM_LEVELS
         self.checksum_text = b"".join(texts if is_short else texts[:CHECKSUM_LEVELS])
+        return tuple(rows)
 
     def _price(self, token: Any) -> tuple[int, int, bytes]:
         """Sort key, ticks and checksum digits of a price; remembered."""
@@ -243,15 +245,16 @@ class Book:
         self._is_valid = False
         bid_side = self._bid_side
         if bids:
-            bid_side.apply(bids)
-            self.bids = bid_side.levels
+            self.bids = bid_side.apply(bids)
         if asks:
             ask_side = self._ask_side
-            ask_side.apply(asks)
-            self.asks = ask_side.levels
+            self.asks = ask_side.apply(asks)
             self._asks_crc = crc32(ask_side.checksum_text)
         best_bids, best_asks = self.bids, self.asks
-        self.is_crossed = bool(best_bids and best_asks and best_bids[0][0] >= best_asks[0][0])
+        if best_bids and best_asks:
+            self.is_crossed = best_bids[0][0] >= best_asks[0][0]
+        else:
+            self.is_crossed = False
         self._is_valid = is_valid = crc32(bid_side.checksum_text, self._asks_crc) == checksum
         return is_valid
 

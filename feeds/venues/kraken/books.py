@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -28,7 +29,7 @@ from feeds.venues.kraken.messages import (
     Reply,
     TickerFrame,
 )
-from feeds.venues.kraken.tokens import ns_from_datetime
+from feeds.venues.kraken.tokens import EPOCH, ns_from_datetime
 
 _NS = 1_000_000_000
 _REQUESTS_REMEMBERED = 256
@@ -91,6 +92,7 @@ class BookSet:
         self._instruments_deadline_ns = 0
         self._last_market_ns = 0
         self._live = 0
+        self._venue_second, self._venue_second_ns = EPOCH, 0
         self.outbox: list[bytes] = []
 
     @property
@@ -125,7 +127,8 @@ class BookSet:
             state = self._by_symbol.get(entry.symbol)
             if state is None or (book := state.book) is None:
                 continue
-            if not is_snapshot and state.phase != "live":
+            is_live = state.phase == "live"
+            if not is_live and not is_snapshot:
                 # Frames of the old subscription are still under way after a resync.
                 continue
             try:
@@ -140,9 +143,15 @@ class BookSet:
             if not is_verified or book.is_crossed:
                 self._refuse(state, book, recv_ns, monotonic_ns)
                 continue
-            if state.phase != "live":
+            if not is_live:
                 self._set_phase(state, "live")
                 state.unanswered = 0
+            venue_at_ns = 0
+            if (at := entry.timestamp) is not None:
+                since = at - self._venue_second
+                if since.days or since.seconds:
+                    since = self._enter_second(at)
+                venue_at_ns = self._venue_second_ns + since.microseconds * 1_000
             self._counters.books += 1
             self._sink(
                 BookUpdated(
@@ -152,10 +161,19 @@ class BookSet:
                     book.price_precision,
                     book.qty_precision,
                     entry.checksum,
-                    ns_from_datetime(entry.timestamp) if entry.timestamp is not None else 0,
+                    venue_at_ns,
                     recv_ns,
                 )
             )
+
+    def _enter_second(self, at: datetime) -> timedelta:
+        """Keep the whole second of a venue's time, from which the next ones are nearly free.
+
+        Returns what `at` is beyond it.
+        """
+        self._venue_second = at.replace(microsecond=0)
+        self._venue_second_ns = ns_from_datetime(self._venue_second)
+        return at - self._venue_second
 
     def _refuse(self, state: _SymbolBook, book: Book, recv_ns: int, monotonic_ns: int) -> None:
         """Drop a book that could be read but cannot be right."""

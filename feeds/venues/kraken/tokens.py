@@ -19,7 +19,7 @@ _MAX_TOKEN_BYTES = 48
 _MAX_MAGNITUDE = 30
 _NS_DIGITS = 9
 _NS = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS_PER_DIGIT: tuple[int, ...] = tuple(
     10 ** (_NS_DIGITS - count) for count in range(_NS_DIGITS + 1)
 )
@@ -82,7 +82,7 @@ def ns_from_rfc3339(text: str) -> int:
 
 def ns_from_datetime(at: datetime) -> int:
     """Read an aware time exactly; cheaper than from text where a decoder made it already."""
-    since = at - _EPOCH
+    since = at - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 

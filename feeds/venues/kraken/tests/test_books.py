@@ -43,6 +43,29 @@ def test_verified_snapshot_is_published_in_ticks_and_lots() -> None:
     assert desk.books.live_symbols == ("SOL/USD",)
 
 
+@pytest.mark.parametrize(
+    ("told", "expected_ns"),
+    [
+        ("2026-08-16T23:37:04.300001Z", 1_786_923_424_300_001_000),
+        ("2026-08-16T23:37:05.000000Z", 1_786_923_425_000_000_000),
+        ("2026-08-16T23:37:03.999999Z", 1_786_923_423_999_999_000),
+        ("2026-08-15T23:37:04.300000Z", 1_786_837_024_300_000_000),
+        ("2026-08-17T00:00:00Z", 1_786_924_800_000_000_000),
+        ("2026-08-17T01:37:04.300002+02:00", 1_786_923_424_300_002_000),
+    ],
+)
+def test_the_venues_time_is_exact_before_and_after_the_second_of_the_last(
+    told: str, expected_ns: int
+) -> None:
+    desk = Desk("SOL/USD")
+    desk.go_live("SOL/USD")
+    frame = snapshot_text("SOL/USD", BIDS, ASKS)
+    for text in (told, "2026-08-16T23:37:04.3Z", told):
+        desk.say(frame.replace("2026-08-16T23:37:04.3Z", text))
+    times = [event.venue_at_ns for event in desk.events.of(BookUpdated)]
+    assert times[1:] == [expected_ns, 1_786_923_424_300_000_000, expected_ns]
+
+
 def test_unlisted_symbol_is_named_and_subscribed_once_listed() -> None:
     desk = Desk("SOL/USD", "NEW/USD")
     desk.go_live("SOL/USD")
