@@ -77,6 +77,16 @@ BOOK_AGE_MS = Gauge("spreadline_book_age_ms", "Age of the last change of a book,
 POOL_AGE_MS = Gauge("spreadline_pool_age_ms", "Age of the last pool state, ms.", ["pool"])
 SLOT_LAG = Gauge("spreadline_solana_slot_lag", "Slots the endpoint in use is behind the best one.")
 VENUE_RTT_MS = Gauge("spreadline_venue_rtt_ms", "Last application round trip, ms.", ["venue"])
+SOCKET_PAUSES = Counter(
+    "spreadline_socket_pauses_total",
+    "Times a WebSocket was left unread because too many of its frames waited for us.",
+    ["host"],
+)
+SOCKET_QUEUE_DEPTH = Gauge(
+    "spreadline_socket_queue_depth",
+    "The most frames of a WebSocket that have waited for us when it was left unread.",
+    ["host"],
+)
 
 JUPITER_SAMPLES = Counter(
     "spreadline_jupiter_samples_total", "Comparison quotes asked of Jupiter.", ["outcome"]

@@ -8,11 +8,13 @@ the venue adapters; the seeded runs use in-memory pipes instead.
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import urlsplit
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
+from arbsite import metrics
 from arbsite.errors import NotSent
 from feeds.venues.transport import HttpReply
 
@@ -22,7 +24,9 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A longer HTTP body is a fault of the other side, not an answer."""
 
-_QUEUED_FRAMES = 1024
+QUEUED_FRAMES = 1024
+"""With more than so many frames waiting, a WebSocket is left unread and its sender held up."""
+
 _CLOSE_TIMEOUT_S = 0.5
 _POOL_SIZE = 32
 
@@ -79,13 +83,14 @@ class SocketTransport:
                 open_timeout=timeout_s,
                 close_timeout=_CLOSE_TIMEOUT_S,
                 max_size=self._max_frame_bytes,
-                max_queue=_QUEUED_FRAMES,
+                max_queue=QUEUED_FRAMES,
                 proxy=None,
             )
         except TimeoutError as error:
             raise TimeoutError(f"no WebSocket from {url} within {timeout_s} s") from error
         except (OSError, WebSocketException, InvalidURI) as error:
             raise ConnectionError(f"cannot open a WebSocket to {url}: {error}") from error
+        _count_pauses(socket, urlsplit(url).hostname or "")
         return SocketConnection(socket)
 
     async def http(
@@ -138,6 +143,22 @@ class SocketTransport:
                 auto_decompress=True,
             )
         return self._session
+
+
+def _count_pauses(socket: ClientConnection, host: str) -> None:
+    """Count when the library stops reading a socket whose frames we do not take fast enough."""
+    waiting = socket.recv_messages
+    pause = waiting.pause
+    most = 0
+
+    def counted() -> None:
+        nonlocal most
+        most = max(most, len(waiting.frames))
+        metrics.SOCKET_PAUSES.labels(host).inc()
+        metrics.SOCKET_QUEUE_DEPTH.labels(host).set(most)
+        pause()
+
+    waiting.pause = counted
 
 
 async def _read_body(reply: aiohttp.ClientResponse) -> bytes:

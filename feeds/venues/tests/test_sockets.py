@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import WSMsgType, web
+from prometheus_client import REGISTRY
 
 from arbsite.errors import NotSent
-from feeds.venues.sockets import SocketTransport
+from feeds.venues.sockets import QUEUED_FRAMES, SocketTransport
+
+FLOOD = 20_000
 
 
 class Peer:
@@ -55,6 +58,10 @@ class Peer:
                 break
             if message.data == "bye":
                 break
+            if message.data == "flood":
+                for number in range(FLOOD):
+                    await server.send_str(str(number))
+                continue
             if message.data == "big":
                 await server.send_str("x" * (2 * 1024 * 1024))
                 continue
@@ -190,3 +197,22 @@ async def test_a_server_that_never_shakes_hands_is_a_timeout(transport: SocketTr
     with pytest.raises(TimeoutError):
         await transport.connect(f"ws://127.0.0.1:{port}/socket", timeout_s=0.1)
     server.close()
+
+
+async def test_a_slow_reader_holds_the_sender_up_is_counted_and_loses_nothing(
+    peer: Peer, transport: SocketTransport
+) -> None:
+    def told(series: str) -> float:
+        return REGISTRY.get_sample_value(series, {"host": "127.0.0.1"}) or 0.0
+
+    paused_before = told("spreadline_socket_pauses_total")
+    connection = await transport.connect(f"{peer.ws}/socket")
+    await connection.send("flood")
+    async with asyncio.timeout(30):
+        while told("spreadline_socket_pauses_total") == paused_before:
+            await asyncio.sleep(0.01)
+        seen = [int(await connection.recv()) for _ in range(FLOOD)]
+    await connection.close()
+    assert seen == list(range(FLOOD))
+    # One read of the socket may bring more than the limit, but never all that was sent.
+    assert QUEUED_FRAMES < told("spreadline_socket_queue_depth") < FLOOD
