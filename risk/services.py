@@ -32,6 +32,7 @@ DATABASE_AWAY = (
 SELF_CLEARING = frozenset({"kraken_stale", "solana_stale"})
 PREFLIGHT_LASTS = timedelta(minutes=15)
 # Where a person may go from each mode; everything else is refused with the remedy.
+MAY_HOLD_BACK = frozenset({"live", "paper"})
 MAY_PAPER = frozenset({"live", "paper", "observe"})
 
 
@@ -116,6 +117,39 @@ def go_live(scope: str, *, user: str, key: str, reason: str) -> Accepted:
     _require_reason(reason)
     _require_green_inspections()
     return _command("live", scope, change, user=user, key=key, reason=reason)
+
+
+@transaction.atomic
+def hold_back(rule: str, *, text: str, value: str = "", limit: str = "") -> None:
+    """OBSERVE for the whole engine, with an incident: what trading relies on is not as it was.
+
+    A stricter mode stays; a pause then goes back to OBSERVE. Holding back twice changes
+    nothing more. A person ends it by going live, which asks for green inspections.
+    """
+    control = _locked(WHOLE_ENGINE)
+    before = _picture(control)
+    if control.mode_before in MAY_HOLD_BACK:
+        control.mode_before = "observe"
+    if control.mode in MAY_HOLD_BACK:
+        control.mode = "observe"
+        _bump(control, actor="engine", reason=text, command_id="")
+    else:
+        control.save(update_fields=["mode_before"])
+    _open_incident(WHOLE_ENGINE, rule, Incident.Priority.CRITICAL, text, value, limit)
+    audit.record(
+        actor="engine",
+        action="control.hold_back",
+        target=WHOLE_ENGINE,
+        before=before,
+        after=_picture(control),
+        reason=text,
+    )
+
+
+@transaction.atomic
+def settle(rule: str) -> None:
+    """Close the incident of a rule that has been found in order again; the mode stays."""
+    _close_incident(WHOLE_ENGINE, rule)
 
 
 def record_inspection(kind: str, checks: Sequence[Check], *, actor: str) -> Inspection:
@@ -205,6 +239,12 @@ def trip(scope: str, rule: str, *, text: str, value: str, limit: str) -> int:
         reason=text,
     )
     return control.version
+
+
+@transaction.atomic
+def raise_alarm(scope: str, rule: str, *, text: str, value: str, limit: str) -> None:
+    """Open a warning that stops nothing; one that is open already stays the only one."""
+    _open_incident(scope, rule, Incident.Priority.WARNING, text, value, limit)
 
 
 @transaction.atomic

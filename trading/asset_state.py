@@ -21,6 +21,7 @@ from trading.anchor import Anchor
 from trading.bidding import Congestion, OddsTable
 from trading.evaluation import Look, Sized, Terms, edge_bounds, look
 from trading.feed_state import SOL_SYMBOL, PoolCurve
+from trading.integrity import IntegrityWatch
 from trading.intent import AssetSettings, DayUsage, Execute
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
@@ -53,6 +54,7 @@ class AssetState:
         self._rising, self._falling = (self.windows[direction] for direction in DIRECTIONS)
         self.trades = OwnTrades()
         self.watch = StalenessWatch(spec.asset, staleness)
+        self.integrity = IntegrityWatch(spec.asset)
         self.basis = BasisDetector(basis)
         self.landing = OddsTable()
         self.filling: Posterior = FILLING_PRIOR

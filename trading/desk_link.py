@@ -34,6 +34,11 @@ def _trip(scope: str, rule: str, text: str, value: str, limit: str) -> None:
     risk.trip(scope, rule, text=text, value=value, limit=limit)
 
 
+def _alarm(scope: str, rule: str, text: str, value: str, limit: str) -> None:
+    close_old_connections()
+    risk.raise_alarm(scope, rule, text=text, value=value, limit=limit)
+
+
 def _kill(key: str) -> None:
     close_old_connections()
     risk.kill(risk.WHOLE_ENGINE, user="local", key=key, reason="Killed on the engine's machine.")
@@ -146,6 +151,14 @@ class DeskLink:
                 log.warning("control.not_stored", rule=rule, error=str(error)[:200])
                 await asyncio.sleep(RETRY_S)
         self._reload.set()
+
+    async def raise_alarm(self, scope: str, rule: str, text: str, value: str, limit: str) -> None:
+        """Open an incident that stops nothing; one that cannot be stored stays in the log."""
+        log.warning("alarm.raised", scope=scope, rule=rule, text=text, value=value)
+        try:
+            await sync_to_async(_alarm)(scope, rule, text, value, limit)
+        except DatabaseAway as error:
+            log.warning("alarm.not_stored", rule=rule, error=str(error)[:200])
 
     async def record_local_kill(self) -> bool:
         """Write a kill that was pulled on this machine; False while the database is away."""

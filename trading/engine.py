@@ -35,6 +35,7 @@ from trading.bidding import congestion_named
 from trading.decision import Decider
 from trading.engine_state import EngineModel, EngineState
 from trading.feed_state import UNSEEN
+from trading.gate_view import gate_state_of
 from trading.intent import (
     ChainFeesKnown,
     DayUsage,
@@ -251,6 +252,7 @@ class Engine:
             state = self.state.assets.get(event.scope)
             if state is not None:
                 state.watch.apply(event)
+                state.integrity.apply(event)
                 state.loss_trip_asked = event.rule == "daily_loss"
         return []
 
@@ -383,6 +385,7 @@ class Engine:
         effects: list[Effect] = []
         for state in self.state.assets.values():
             self._check_staleness(state, effects)
+            self._check_integrity(state, effects)
             for tracker in state.windows.values():
                 tracker.expire(self.state.now_ns)
             # A refusal may have been for a reason that only time cures, and a missing
@@ -438,6 +441,12 @@ class Engine:
             return []
         rows = (tracker.disown(window) for tracker in state.windows.values())
         return [self._decider.note_of_end(state, row) for row in rows if row is not None]
+
+    def _check_integrity(self, state: AssetState, effects: list[Effect]) -> None:
+        if state.settings is not None and state.settings.enabled:
+            now_ns = self.state.now_ns
+            seen = gate_state_of(self.state, state, now_ns)
+            effects += state.integrity.check(seen, self.state.limits_of(state), now_ns)
 
     def _check_staleness(self, state: AssetState, effects: list[Effect]) -> None:
         if state.settings is None or not state.settings.enabled:

@@ -40,6 +40,9 @@ from trading.chain_fees import READ_EVERY_S, ChainFees
 from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
 from trading.executor import Executor
+from trading.fee_watch import RULE as FEE_RULE
+from trading.fee_watch import TOLERANCE as FEE_TOLERANCE
+from trading.fee_watch import fee_surprise
 from trading.hedge_market import hedge_market
 from trading.holdings import Holdings
 from trading.intent import (
@@ -67,6 +70,7 @@ from trading.paper_store import PaperStore
 from trading.ports import Desk, HedgeMarket, OrdersPerMinute
 from trading.process_tasks import ProcessTasks
 from trading.publishing import Pictures
+from trading.records import TradeRecord
 from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
@@ -148,7 +152,7 @@ class EngineHost:
             funds=self._holdings.funds,
             limits=limits,
             orders_per_minute=orders_per_minute,
-            trade_booked=self._measure.booked,
+            trade_booked=self._on_booked,
         )
         self._executor = Executor(self._desk)
         self._paper = PaperDesk(
@@ -360,6 +364,15 @@ class EngineHost:
             log.info("kraken.private_link", is_up=event.is_up, reason=event.reason)
             if event.gap:
                 self._gap.set()
+
+    def _on_booked(self, trade: TradeRecord) -> None:
+        """Measure a trade closed from the venues' records, and hold its fee to the prediction."""
+        self._measure.booked(trade)
+        off = fee_surprise(trade)
+        if off is not None:
+            limit = f"{FEE_TOLERANCE * 10_000:.2f} bps off"
+            alarm = self._link.raise_alarm(off.asset, FEE_RULE, off.text, off.value, limit)
+            self._tasks.start(alarm, "alarm")
 
     def _hedge_market(self, asset: str) -> HedgeMarket | None:
         """What a residual of this asset would meet now; None while its book is unusable."""
