@@ -3,7 +3,9 @@
 A stub venue in a process of its own sends the books of twenty symbols in rotation to the
 product's `KrakenFeed` (its own transport, uvloop, the heap frozen). At a given rate each
 frame carries its sending time as the venue's timestamp, so latency is from before the
-send to the published `BookUpdated`; flat out, the stub only waits for the socket to drain.
+send to the published `BookUpdated`; flat out, the stub only waits for the socket to drain,
+and the last columns show what that does to us: how often the socket was left unread, and
+the most frames that ever waited in our memory (the limit, and one read of the socket).
 
     .venv/bin/python deploy/bench/kraken_socket.py                 latency and saturation
     .venv/bin/python deploy/bench/kraken_socket.py --long 10       memory over 10 M updates
@@ -15,10 +17,12 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import resource
 import struct
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import kraken_frames
 import uvloop
+from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection, serve
 
 from arbsite.clock import SystemClock, seeded_random
@@ -99,8 +104,19 @@ async def drained(transport: asyncio.Transport) -> None:
         await asyncio.sleep(0)
 
 
+def die_with_parent() -> None:
+    """End this process when the pipe that its parent holds is closed, however that died."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 async def venue(rate: int, count: int) -> None:
     """Serve one client: instruments, then books when it asks for them."""
+    die_with_parent()
     over = asyncio.Event()
     # Before anybody connects: it takes seconds, and the feed is not patient.
     frames = list(kraken_frames.frames(LOOPED_FRAMES, SYMBOLS))
@@ -153,7 +169,12 @@ class Watch:
             self.latencies_us.append((now_ns - event.venue_at_ns) / 1e3)
         if self.books % 1_000_000 == 0:
             rss_mib = resident_mib()
-            print(f"{self.books // 1_000_000:>3} M books, resident {rss_mib:.1f} MiB", flush=True)
+            pauses, waited = back_pressure()
+            print(
+                f"{self.books // 1_000_000:>3} M books, resident {rss_mib:.1f} MiB,"
+                f" left unread {pauses} times, at most {waited} frames waiting",
+                flush=True,
+            )
         if self.books >= self.count:
             self.cpu_s = self.cpu_s or time.process_time() - self.first_cpu_s
             self.done.set()
@@ -191,6 +212,7 @@ def run(rate: int, count: int) -> tuple[Watch, KrakenFeed]:
     """One measurement with a stub of its own."""
     stub = subprocess.Popen(
         [sys.executable, __file__, "--venue", str(rate), str(count)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -201,6 +223,16 @@ def run(rate: int, count: int) -> tuple[Watch, KrakenFeed]:
     finally:
         stub.kill()
         stub.wait()
+
+
+def told(series: str) -> int:
+    """What the product's own series says about the stub's socket."""
+    return int(REGISTRY.get_sample_value(series, {"host": "127.0.0.1"}) or 0)
+
+
+def back_pressure() -> tuple[int, int]:
+    """How often the socket was left unread, and the most frames that waited then."""
+    return told("spreadline_socket_pauses_total"), told("spreadline_socket_queue_depth")
 
 
 def percentiles(latencies_us: list[float]) -> str:
@@ -230,18 +262,25 @@ def main() -> None:
         return
     print(
         "| run | p50 / p90 / p99 / p99.9 / max µs | books/s |"
-        " books per CPU second | bad checksums |\n|---|---|---|---|---|"
+        " books per CPU second | bad checksums | left unread | most waiting |"
+        "\n|---|---|---|---|---|---|---|"
     )
     for rate in (1_000, 10_000):
         seen, feed = run(rate, rate * (options.seconds + 1))
         timed = seen.latencies_us[rate + len(SYMBOLS) :]
-        print(f"| {rate:,}/s | {percentiles(timed)} | – | – | {feed.counters.checksum_failures} |")
+        bad, pauses = feed.counters.checksum_failures, " | ".join(map(str, back_pressure()))
+        print(f"| {rate:,}/s | {percentiles(timed)} | – | – | {bad} | {pauses} |", flush=True)
+    before, _ = back_pressure()
     seen, feed = run(0, options.flat_out)
     speed = seen.books / ((seen.last_ns - seen.first_ns) / 1e9)
     # What a core to itself would do, when others are on it.
     rate_of_cpu = seen.books / seen.cpu_s
     bad = feed.counters.checksum_failures
-    print(f"| flat out | – | {speed:,.0f} | {rate_of_cpu:,.0f} | {bad} |")
+    pauses, waited = back_pressure()
+    print(
+        f"| flat out | – | {speed:,.0f} | {rate_of_cpu:,.0f} | {bad} |"
+        f" {pauses - before} | {waited} |"
+    )
 
 
 if __name__ == "__main__":

@@ -149,13 +149,18 @@ def _count_pauses(socket: ClientConnection, host: str) -> None:
     """Count when the library stops reading a socket whose frames we do not take fast enough."""
     waiting = socket.recv_messages
     pause = waiting.pause
+    loop = asyncio.get_running_loop()
     most = 0
 
-    def counted() -> None:
+    def note_depth() -> None:
         nonlocal most
         most = max(most, len(waiting.frames))
-        metrics.SOCKET_PAUSES.labels(host).inc()
         metrics.SOCKET_QUEUE_DEPTH.labels(host).set(most)
+
+    def counted() -> None:
+        metrics.SOCKET_PAUSES.labels(host).inc()
+        # Later, because one read of the socket brings many frames beyond the limit.
+        loop.call_soon(note_depth)
         pause()
 
     waiting.pause = counted
