@@ -191,6 +191,8 @@ class Opportunity(models.Model):
     config_version = models.PositiveIntegerField()
     decided_ns = models.BigIntegerField()
     intent = models.JSONField()
+    # What both venues said of it when it was only stored (trading.sampling).
+    sample = models.JSONField(null=True, blank=True)
 
     class Meta:
         ordering = ["-decided_ns"]

@@ -30,6 +30,8 @@ Kraken knobs
     kraken.invalid_nonce_p       prob   a REST call is refused, Invalid nonce
     kraken.key_revoked           flag   REST says EAPI:Invalid key, orders ESession:Invalid session
     kraken.key_may_withdraw      flag   the key has the withdraw permission it should not have
+    kraken.clock_off_s           number the venue's clock, as /Time tells it, is this far ahead
+    kraken.deadline_ignored      flag   an order's deadline is not looked at
     kraken.visibility_lag_s      number closed orders and trades appear in REST this much later
     kraken.system_status         word   online | maintenance | cancel_only | post_only
     kraken.pair_status           map    {symbol: status}; pairs not named are online
@@ -70,6 +72,8 @@ KRAKEN_KNOBS: dict[str, FaultValue] = {
     "kraken.invalid_nonce_p": 0.0,
     "kraken.key_revoked": False,
     "kraken.key_may_withdraw": False,
+    "kraken.clock_off_s": 0.0,
+    "kraken.deadline_ignored": False,
     "kraken.visibility_lag_s": 0.0,
     "kraken.system_status": "online",
     "kraken.pair_status": {},

@@ -129,7 +129,8 @@ class KrakenRest:
         return found
 
     def _time(self, _: Params) -> object:
-        now_ns = self._around.clock.now_ns()
+        off_s = self._around.faults.number("kraken.clock_off_s")
+        now_ns = self._around.clock.now_ns() + round(off_s * 1e9)
         return {"unixtime": now_ns // 1_000_000_000, "rfc1123": stamp(now_ns)}
 
     def _system_status(self, _: Params) -> object:

@@ -27,12 +27,15 @@ SOLANA_KNOBS: dict[str, FaultValue] = {
     "solana.drop_sockets": False,
     "solana.node_b_lag_slots": 0,
     "solana.node_b_disagree": False,
+    "solana.node_b_stale_reads": 0,
+    "solana.pool_accounts": {},
     "solana.land_p": LandingSettings().land_p,
     "solana.fail_next": False,
     "solana.drop_tx_p": 0.0,
     "solana.rpc_429_p": 0.0,
     "solana.rpc_timeout_p": 0.0,
     "solana.notice_delay_ms": 0.0,
+    "solana.simulation_off_raw": 0,
     "solana.fork": False,
 }
 """Solana knobs
@@ -40,12 +43,16 @@ SOLANA_KNOBS: dict[str, FaultValue] = {
     drop_sockets       shot   every open socket of both nodes is cut
     node_b_lag_slots   number node sim-b sees the chain this many slots late
     node_b_disagree    flag   sim-b shows pool accounts of ten slots ago as if of now
+    node_b_stale_reads number sim-b answers account reads from a bank this many slots old, whatever
+                              minContextSlot asks for
+    pool_accounts      map    {pool address: closed | reowned | resized}: what nodes show of it
     land_p             prob   landing chance per slot at the reference bid (1 = always, 0 = never)
     fail_next          shot   the next swap of a client lands with its program's slippage error
     drop_tx_p          prob   a sent transaction is acknowledged and forgotten
     rpc_429_p          prob   a request is answered 429
     rpc_timeout_p      prob   a request is acted on and never answered
     notice_delay_ms    number subscriptions tell of a slot this much later
+    simulation_off_raw number simulateTransaction shows token accounts this many units short
     fork               shot   the newest slot is abandoned when the next one starts
 """
 SOLANA_SHOTS = frozenset({"solana.drop_sockets", "solana.fail_next", "solana.fork"})

@@ -161,10 +161,12 @@ class SolanaChain:
         issued = self._height_of.get(blockhash)
         return issued is not None and issued <= height < issued + BLOCKHASH_BLOCKS
 
-    def simulate(self, transaction: Transaction, below: Ledger | None = None) -> Meta:
-        """Run on the newest state without leaving a trace; raises NotChargeable."""
-        now_s = self._schedule.now_ns // 10**9
-        return execute(transaction, below or self.bank, now_s=now_s)[0]
+    def simulate(self, transaction: Transaction) -> tuple[Meta, Ledger]:
+        """Run on the newest state without leaving a trace; what it would have written besides.
+
+        Raises NotChargeable.
+        """
+        return execute(transaction, self.bank, now_s=self._schedule.now_ns // 10**9)
 
     # ------------------------------------------------------------- sending
 

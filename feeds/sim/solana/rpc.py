@@ -6,14 +6,15 @@ refused as nodes do. Not here: sockets, subscriptions, faults of transport (sola
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from arbsite.units import text_from_int
 from feeds.sim import seeding
 from feeds.sim.faults import FaultBoard, RandomSource
-from feeds.sim.solana.accounts import Token
+from feeds.sim.solana.accounts import Ledger, Token, encode
 from feeds.sim.solana.blocks import BLOCKHASH_BLOCKS, STATUS_CACHE_SLOTS
 from feeds.sim.solana.chain import SolanaChain
 from feeds.sim.solana.params import (
@@ -104,7 +105,9 @@ class RpcNode:
             )
         return {"apiVersion": API_VERSION, "slot": slot}
 
-    def _answer_value(self, config: Config, value: Callable[[Commitment], object]) -> object:
+    def _answer_value(
+        self, config: Config, value: Callable[[Commitment], object]
+    ) -> dict[str, Any]:
         commitment = commitment_of(config)
         context = self._context(config, commitment)
         return {"context": context, "value": value(commitment)}
@@ -121,13 +124,16 @@ class RpcNode:
         if not isinstance(asked, list) or len(asked) > _MAX_ACCOUNTS:
             raise invalid_params(f"Too many inputs provided; max {_MAX_ACCOUNTS}")
         addresses = [address_param(each) for each in asked]
-        part = slice_of(config)
-        return self._answer_value(
-            config,
+        part, old = slice_of(config), self.view.stale_slots
+        answer = self._answer_value(
+            config if not old else {**config, "minContextSlot": None},
             lambda level: [
-                account_json(self.view.account(each, level), part) for each in addresses
+                account_json(self.view.account(each, level, old), part) for each in addresses
             ],
         )
+        if old:
+            answer["context"]["slot"] -= old
+        return answer
 
     def _balance(self, params: list[object]) -> object:
         address = address_param(param_at(params, 0))
@@ -315,29 +321,46 @@ class RpcNode:
         if not config.get("replaceRecentBlockhash", False):
             height = self.view.block("processed").height
         context = self._context(config, "processed")
-        return {"context": context, "value": self._simulation(transaction, height)}
+        asked = config.get("accounts")
+        listed = asked.get("addresses", []) if isinstance(asked, dict) else []
+        addresses = [address_param(each) for each in listed]
+        return {"context": context, "value": self._simulation(transaction, height, addresses)}
 
-    def _simulation(self, transaction: Transaction, height: int | None) -> dict[str, object]:
-        """Result of running on the newest state; `height` None skips the blockhash check."""
+    def _simulation(
+        self, transaction: Transaction, height: int | None, addresses: Sequence[str] = ()
+    ) -> dict[str, object]:
+        """Result of running on the newest state; `height` None skips the blockhash check.
+
+        `addresses` are shown as the transaction leaves them.
+        """
         error: object = None
         meta: Meta | None = None
+        left: Ledger = self.chain.bank
         if height is not None and not self.chain.is_blockhash_valid(transaction.blockhash, height):
             error = "BlockhashNotFound"
         elif self.chain.record(transaction.signature) is not None:
             error = "AlreadyProcessed"
         else:
             try:
-                meta = self.chain.simulate(transaction)
+                meta, left = self.chain.simulate(transaction)
                 error = meta.error
             except NotChargeable as refused:
                 error = str(refused)
         return {
             "err": error,
             "logs": meta.logs if meta else [],
-            "accounts": None,
+            "accounts": [self._shown(left, each) for each in addresses] or None,
             "unitsConsumed": meta.units if meta else 0,
             "returnData": None,
         }
+
+    def _shown(self, ledger: Ledger, address: str) -> object:
+        """An account as a simulation leaves it."""
+        state = ledger.get(address)
+        short = round(self._faults.number("solana.simulation_off_raw"))
+        if short and isinstance(state, Token):
+            state = msgspec.structs.replace(state, raw=max(0, state.raw - short))
+        return account_json(None if state is None else encode(address, state))
 
 
 def _failed(number: object, error: RpcError) -> dict[str, object]:

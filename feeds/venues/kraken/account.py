@@ -15,10 +15,15 @@ import msgspec
 
 from arbsite.clock import Clock
 from arbsite.errors import FeedCorrupt, QueryFailed
-from feeds.venues.base import CexFill, CexOrderState, Side
+from feeds.venues.base import CexFill, CexOrder, CexOrderState, Side
 from feeds.venues.kraken.names import NameBook
-from feeds.venues.kraken.rest import KrakenRest
-from feeds.venues.kraken.tokens import amount_from_token, decimal_from_token, ns_from_unix_token
+from feeds.venues.kraken.rest import KrakenRest, VenueRefused
+from feeds.venues.kraken.tokens import (
+    amount_from_token,
+    decimal_from_token,
+    ns_from_unix_token,
+    rfc3339_from_ns,
+)
 
 _NS = 1_000_000_000
 _PAGE = 50
@@ -137,6 +142,29 @@ class KrakenAccount:
     async def websocket_token(self) -> str:
         """A fresh token for the private socket (use within 15 minutes)."""
         return _decode(await self._rest.private("GetWebSocketsToken"), _Token).token
+
+    async def judge_order(self, order: CexOrder) -> str:
+        """Hand an order in past our own checks; the venue's refusal, or "" when it takes it.
+
+        For canaries: `order.validate` asks for the checks alone. QueryFailed when the venue
+        does not say.
+        """
+        params = {
+            "pair": order.symbol,
+            "type": order.side,
+            "ordertype": "limit",
+            "timeinforce": "IOC",
+            "volume": format(order.qty, "f"),
+            "price": format(order.limit_price, "f"),
+            "cl_ord_id": order.cl_ord_id,
+            "deadline": rfc3339_from_ns(order.deadline_ns, places=3),
+            "validate": "true" if order.validate else "false",
+        }
+        try:
+            await self._rest.private("AddOrder", params, cost=0)
+        except VenueRefused as refused:
+            return refused.error
+        return ""
 
     async def server_time_ns(self) -> int:
         """The venue's clock, whole seconds."""

@@ -254,6 +254,10 @@ class KrakenTrading:
         """Arm (0 disarms) the venue's dead-man switch. QueryFailed when not confirmed."""
         await self._account.cancel_all_after(timeout_s)
 
+    async def judge_order(self, order: CexOrder) -> str:
+        """Hand an order in past our own checks; the venue's refusal, "" when it takes it."""
+        return await self._account.judge_order(order)
+
     async def server_time_ns(self) -> int:
         """The venue's clock (whole seconds), to compare with ours. QueryFailed."""
         return await self._account.server_time_ns()

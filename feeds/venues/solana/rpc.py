@@ -8,7 +8,7 @@ said exactly (`SendOutcome`); what a mixture of outcomes means is decided by `tr
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -167,14 +167,21 @@ class SolanaRpc(RpcChannel):
         parse = _as(list[rpc_wire.PriorityFee], "getRecentPrioritizationFees")
         return await self.read("getRecentPrioritizationFees", [accounts], parse)
 
-    async def simulate_transaction(self, raw: bytes) -> rpc_wire.SimulationValue:
-        """Run a transaction without sending it; its blockhash is replaced."""
-        options = {
+    async def simulate_transaction(
+        self, raw: bytes, addresses: Sequence[str] = ()
+    ) -> rpc_wire.SimulationValue:
+        """Run a transaction without sending it; its blockhash is replaced.
+
+        The answer shows `addresses` as the transaction would leave them.
+        """
+        options: dict[str, Any] = {
             "encoding": "base64",
             "commitment": "processed",
             "sigVerify": False,
             "replaceRecentBlockhash": True,
         }
+        if addresses:
+            options["accounts"] = {"encoding": "base64", "addresses": list(addresses)}
         params = [base64.b64encode(raw).decode(), options]
         parse = _as(rpc_wire.SimulationResult, "simulateTransaction")
         return (await self.read("simulateTransaction", params, parse)).value

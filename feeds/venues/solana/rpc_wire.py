@@ -160,6 +160,7 @@ class SimulationValue(msgspec.Struct, frozen=True, rename="camel"):
     err: Any = None
     logs: list[str] | None = None
     units_consumed: U64 | None = None
+    accounts: list[AccountValue | None] | None = None
 
 
 class SimulationResult(msgspec.Struct, frozen=True):
