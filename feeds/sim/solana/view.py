@@ -11,6 +11,8 @@ import base64
 from collections.abc import Callable
 from typing import Literal
 
+import msgspec
+
 from feeds.sim.faults import FaultBoard
 from feeds.sim.schedule import Schedule
 from feeds.sim.solana.accounts import Array, Core, Encoded, State, Token, encode
@@ -26,6 +28,7 @@ _LAG: dict[str, int] = {
 }
 # Long enough that a pool of a lively market has changed in between.
 _DISAGREEING_SLOTS = 10
+_SYSTEM = "11111111111111111111111111111111"
 _RENT_EPOCH = (1 << 64) - 1
 
 Notice = Callable[[Block], None]
@@ -80,9 +83,14 @@ class NodeView:
         """The newest block at a commitment."""
         return self.chain.block_at(self.slot - _LAG[commitment])
 
-    def account(self, address: str, commitment: Commitment) -> Encoded | None:
-        """An account's owner, lamports and bytes; None where none lies."""
-        slot = self.slot - _LAG[commitment]
+    @property
+    def stale_slots(self) -> int:
+        """By how many slots a fault lets account reads of this node be old."""
+        return int(self._faults.number("solana.node_b_stale_reads")) if self._is_faulty else 0
+
+    def account(self, address: str, commitment: Commitment, behind: int = 0) -> Encoded | None:
+        """An account's owner, lamports and bytes, `behind` slots ago; None where none lies."""
+        slot = self.slot - _LAG[commitment] - behind
         state = self.chain.bank.at(address, slot)
         is_stale = self._is_faulty and self._faults.is_on("solana.node_b_disagree")
         if is_stale and isinstance(state, Core | Token | Array):
@@ -92,6 +100,9 @@ class NodeView:
         cached = self._encoded.get(address)
         if cached is None or cached[0] is not state:
             cached = self._encoded[address] = (state, encode(address, state))
+        ruined = self._faults.get("solana.pool_accounts")
+        if isinstance(ruined, dict) and address in ruined:
+            return _ruined(cached[1], ruined[address])
         return cached[1]
 
     def changed_at(self, address: str, commitment: Commitment) -> int:
@@ -109,6 +120,15 @@ class NodeView:
             if slot <= self.slot - _LAG[commitment]:
                 return commitment
         return "processed"
+
+
+def _ruined(account: Encoded, word: str) -> Encoded | None:
+    """What a pool's account looks like once its program gave it up."""
+    if word == "closed":
+        return None
+    if word == "reowned":
+        return msgspec.structs.replace(account, owner=_SYSTEM)
+    return msgspec.structs.replace(account, data=account.data[:-8])
 
 
 def account_json(account: Encoded | None, data_slice: tuple[int, int] | None = None) -> object:
