@@ -357,6 +357,8 @@ class SolanaFeed:
                 addresses, min_context_slot=floor, endpoint=source
             )
         except QueryFailed:
+            # No answer, or one from a bank older than what we have heard of.
+            self.counters.refused_reads += 1
             return None
 
     def _postpone(self, trackers: list[PoolTracker]) -> None:

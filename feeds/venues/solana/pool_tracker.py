@@ -53,6 +53,7 @@ class FeedCounters:
         self.unsettled = 0
         self.reads = 0
         self.failed_reads = 0
+        self.refused_reads = 0
         self.silent_subscriptions = 0
         self.slot_gaps = 0
         self.slot_regressions = 0
