@@ -19,6 +19,8 @@ from psycopg.abc import PQGen
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
+from trading.intent_line import RECORD_INTENT
+
 RV = TypeVar("RV")
 Row = dict[str, Any]
 # What a pool waits before it gives up on a server that is away (trading.store).
@@ -215,3 +217,24 @@ class EnginePool:
     async def _end(self) -> None:
         self._die(f"killed {self._dies_place} act {self.acts}")
         await asyncio.Event().wait()
+
+
+class EngineLine:
+    """The store's connection for intents: the same lent one, so that an intent is an act too."""
+
+    def __init__(self, pool: EnginePool) -> None:
+        self._pool = pool
+
+    async def open(self) -> None:
+        """Nothing to open: the worker's connection stays."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def record(self, payload: str) -> str:
+        """Return the intent function's verdict."""
+        async with self._pool.connection() as conn:
+            found = await conn.execute(RECORD_INTENT, [payload])
+            row = await found.fetchone()
+        assert row is not None
+        return str(row["trading_record_intent"])

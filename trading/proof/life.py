@@ -42,7 +42,7 @@ from trading.intent import (
 )
 from trading.lease import Lease
 from trading.ports import Desk, HedgeMarket
-from trading.proof.database import EnginePool, ProofDatabase, Weather
+from trading.proof.database import EngineLine, EnginePool, ProofDatabase, Weather
 from trading.proof.policies import Policy
 from trading.proof.witness import Told, WatchedTransport, Witness
 from trading.recovery import keep_reconciling, recover
@@ -104,6 +104,7 @@ class EngineLife:
         self.store = policy.store_class("", shard="main", clock=clock)
         # The server is reached through the edge where the script breaks things.
         self.store._pool = self.pool  # type: ignore[assignment]
+        self.store._line = EngineLine(self.pool)  # type: ignore[assignment]
         self._lease = SteppedLease(around.database, f"life {number}")
         self.state = DeskState(self.store, clock)
         self.engine = Engine({ASSET: spec})

@@ -27,6 +27,8 @@ from trading.proof.policies import POLICIES
 from trading.proof.run import Figures, prove
 
 CLOCK = SystemClock()
+# A single life may see no trade; so many of them do.
+LEAST_SEEDS = 20
 _EXAMPLES = """examples:
   manage.py prove                                  2,000 seeds on two processes
   manage.py prove --seeds 20000 --jobs 4           a soak
@@ -89,6 +91,11 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if figures.bad:
             raise CommandError(f"{len(figures.bad)} of {figures.seeds} seeds broke the protocol.")
+        if figures.seeds >= LEAST_SEEDS and figures.trades < figures.seeds:
+            raise CommandError(
+                f"Only {figures.trades} trades in {figures.seeds} seeds: nothing was proven. "
+                "Read what stops the desk with --log."
+            )
 
 
 class Progress:
