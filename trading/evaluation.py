@@ -58,6 +58,7 @@ from trading.sizing import (
 CU_LIMIT: Final = 200_000
 _OWN_CAPS: Final = ("inventory_kraken", "inventory_solana", "daily_notional")
 _ONE: Final = Decimal(1)
+_ZERO: Final = Decimal(0)
 _ROUNDING: Final = 1e-9
 
 
@@ -362,18 +363,7 @@ def price_quotes(
         costs=costs,
     )
     success = success_usd(pnl.sell_proceeds, pnl.buy_cost, pnl.cex_fee, pnl.chain_fee)
-    limits = {
-        "success_usd": success,
-        "theta_min_usd": Decimal(0),
-        "cex_mark_usd": scene.cex_mark.usd,
-        "dex_mark_usd": scene.pool_mark.usd,
-        "taker": terms.taker,
-        "slippage_cap_bps": scene.settings.slippage_cap_bps,
-    }
-    if route is None:
-        budget = edge_budget(spec, seen.direction, quotes, **limits)
-    else:
-        budget = bound_budget(spec, seen.direction, quotes, route.threshold_raw, **limits)
+    budget = _budget(scene, seen.direction, quotes, success, route)
     certain = pnl.haircut + pnl.basis_cost + pnl.inventory_cost + notional * costs.drift
     return Sized(
         direction=seen.direction,
@@ -392,6 +382,42 @@ def price_quotes(
         window_only=found.window_only,
         capped_lots=found.capped_lots,
         route=route,
+    )
+
+
+def _budget(
+    scene: Scene,
+    direction: Direction,
+    quotes: LegQuotes,
+    success: Decimal,
+    route: RouteQuoted | None,
+) -> EdgeBudget | None:
+    """The two limits; a route has brought the pool leg's."""
+    spec, taker = scene.spec, scene.terms.taker
+    cex_mark, dex_mark = scene.cex_mark.usd, scene.pool_mark.usd
+    if route is None:
+        return edge_budget(
+            spec,
+            direction,
+            quotes,
+            success_usd=success,
+            theta_min_usd=_ZERO,
+            cex_mark_usd=cex_mark,
+            dex_mark_usd=dex_mark,
+            taker=taker,
+            slippage_cap_bps=scene.settings.slippage_cap_bps,
+        )
+    return bound_budget(
+        spec,
+        direction,
+        quotes,
+        route.threshold_raw,
+        success_usd=success,
+        theta_min_usd=_ZERO,
+        cex_mark_usd=cex_mark,
+        dex_mark_usd=dex_mark,
+        taker=taker,
+        slippage_cap_bps=scene.settings.slippage_cap_bps,
     )
 
 

@@ -289,7 +289,7 @@ def bound_budget(
     taker: Decimal,
     slippage_cap_bps: Decimal,
 ) -> EdgeBudget | None:
-    """Spend the edge once where the pool leg's limit is given: the book leg gets the rest.
+    """Spend the edge where the pool leg's limit is given: it is paid first, the rest is the book's.
 
     None when the edge cannot pay for that limit, or the limit is beyond the slippage cap.
     """

@@ -85,12 +85,15 @@ def snapshot_of(state: EngineState, asset: AssetState) -> Snapshot:
     """What names this moment of this asset; without a pool the chain's height does."""
     feeds, spec = state.feeds, asset.spec
     book, curve = feeds.books[spec.cex_symbol], feeds.curves.get(spec.pool)
-    height = feeds.slot.slot if feeds.slot is not None else 0
+    if curve is not None:
+        slot = curve.updated.slot
+    else:
+        slot = feeds.slot.slot if feeds.slot is not None else 0
     return Snapshot(
         at_ns=state.now_ns,
         checksum=book.checksum,
         venue_at_ns=book.venue_at_ns,
-        slot=curve.updated.slot if curve is not None else height,
+        slot=slot,
     )
 
 
