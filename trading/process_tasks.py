@@ -15,6 +15,7 @@ from arbsite.logs import event_logger
 
 log = event_logger(__name__)
 Work = Coroutine[Any, Any, None]
+CANCEL_AGAIN_S = 0.1
 
 
 class ProcessTasks:
@@ -42,11 +43,13 @@ class ProcessTasks:
         self.start(repeat(), name)
 
     async def cancel(self) -> None:
-        """Cancel what still runs and wait for it."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel what still runs, and wait until all of it has ended."""
+        while tasks := {task for task in self._tasks if not task.done()}:
+            # Again and again: in this Python a cancellation that meets the end of an
+            # `asyncio.wait_for` is lost, and psycopg waits for its socket with one.
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
