@@ -27,7 +27,7 @@ from arbsite.models import User
 from arbsite.schema import describe
 from reports import prediction, service_levels
 from reports.prediction import CauseSums, PredictionPicture
-from reports.service_levels import Level
+from reports.promises import Level
 from trading import services
 from trading.models import Trade
 from trading.selectors import plain

@@ -8,34 +8,20 @@ measured in the browser (console tests) or under faults (the proof).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from math import sqrt
-from typing import Literal
+from collections.abc import Sequence
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import msgspec
-
-from reports import prediction
-from trading.backtest.intervals import Z95, Share, percentile, share
+from arbsite.clock import SystemClock
+from reports import capture, prediction, reactions
+from reports.promises import NOTHING, Level, judged, part, quantile, unseen
 from trading.models import Trade, Window
+from trading.paper_selectors import of_live
 
-Verdict = Literal["holds", "fails", "no data"]
 # The population of the latency promises is the trades with both legs filled.
 _SAMPLE = re.compile(r"^(\w+)_bucket\{(.*)\} (\S+)$")
 _BOUND = re.compile(r'le="([^"]+)"')
-LEAST_N = 20
-
-
-class Level(msgspec.Struct, frozen=True):
-    """One promise: its target, what was seen of how many, and the interval around it."""
-
-    name: str
-    target: str
-    seen: str
-    n: int
-    interval: str
-    verdict: Verdict
+CLOCK = SystemClock()
 
 
 def levels(*, since_ns: int = 0, metrics: str = "") -> list[Level]:
@@ -45,7 +31,9 @@ def levels(*, since_ns: int = 0, metrics: str = "") -> list[Level]:
         *_latencies(trades),
         *_from_metrics(metrics),
         *_shares(trades, since_ns),
+        *capture.levels(CLOCK, since_ns=since_ns),
         *_errors(since_ns),
+        *reactions.levels(since_ns=since_ns),
     ]
 
 
@@ -64,35 +52,10 @@ def _latencies(trades: Sequence[Trade]) -> list[Level]:
         if trade.naked_from_ns is not None and trade.naked_until_ns is not None
     ]
     return [
-        _quantile("detect → both fills p50", spans, 0.5, 700, "ms"),
-        _quantile("detect → both fills p95", spans, 0.95, 1_500, "ms"),
-        _quantile("naked time p99", naked, 0.99, 30, "s"),
+        quantile("detect → both fills p50", spans, 0.5, 700, "ms"),
+        quantile("detect → both fills p95", spans, 0.95, 1_500, "ms"),
+        quantile("naked time p99", naked, 0.99, 30, "s"),
     ]
-
-
-def _quantile(name: str, values: Sequence[float], level: float, limit: float, unit: str) -> Level:
-    """A quantile with the distribution-free interval of its order statistics."""
-    n = len(values)
-    seen = percentile(values, level)
-    if seen is None:
-        return Level(name, f"≤ {limit:g} {unit}", "–", 0, "–", "no data")
-    half = Z95 * sqrt(level * (1 - level) / n)
-    low = percentile(values, max(0.0, level - half))
-    high = percentile(values, min(1.0, level + half))
-    return Level(
-        name,
-        f"≤ {limit:g} {unit}",
-        f"{seen:.3g} {unit}" if seen < 100 else f"{seen:.0f} {unit}",
-        n,
-        f"{low:.4g} – {high:.4g}",
-        _judged(seen <= limit, n),
-    )
-
-
-def _judged(is_kept: bool, n: int) -> Verdict:
-    if n < LEAST_N:
-        return "no data"
-    return "holds" if is_kept else "fails"
 
 
 # ---- histograms of the running engine ------------------------------------------------
@@ -142,7 +105,7 @@ def _bucketed(
     """
     n = int(buckets[-1][1]) if buckets else 0
     if not n:
-        return Level(name, f"≤ {limit:g} {unit}", "–", 0, "–", "no data")
+        return unseen(name, f"≤ {limit:g} {unit}")
     place = next(i for i, (_, count) in enumerate(buckets) if count >= level * n)
     upper = buckets[place][0]
     lower = buckets[place - 1][0] if place else 0.0
@@ -152,7 +115,7 @@ def _bucketed(
         f"≤ {upper:g} {unit}",
         n,
         f"{lower:g} – {upper:g}",
-        _judged(upper <= limit, n),
+        judged(upper <= limit, n),
     )
 
 
@@ -161,31 +124,20 @@ def _bucketed(
 
 def _shares(trades: Sequence[Trade], since_ns: int) -> list[Level]:
     won = {trade.window_id for trade in trades if trade.outcome == "both"}
-    closed = Window.objects.filter(
+    ended = Window.objects.filter(
         is_eligible=True, closed_at_ns__isnull=False, opened_at_ns__gte=since_ns
-    ).values_list("window_id", flat=True)
+    )
+    closed = of_live(ended).values_list("window_id", flat=True)
     windows = [window in won for window in closed]
     split = [trade.outcome in ("partial", "hedged") for trade in trades]
     verified = [trade.is_verified for trade in trades]
     both = [trade.outcome == "both" for trade in trades]
     return [
-        _share("capture of eligible windows", windows, 0.60, is_floor=True),
-        _share("attempts with both legs filled", both, None, is_floor=True),
-        _share("partial or hedged", split, 0.10, is_floor=False),
-        _share("verified", verified, 0.99, is_floor=True),
+        part("capture of eligible windows", windows, 0.60, is_floor=True),
+        part("attempts with both legs filled", both, None, is_floor=True),
+        part("partial or hedged", split, 0.10, is_floor=False),
+        part("verified", verified, 0.99, is_floor=True),
     ]
-
-
-def _share(name: str, hits: Iterable[bool], limit: float | None, *, is_floor: bool) -> Level:
-    listed = list(hits)
-    found: Share = share(sum(listed), len(listed))
-    sign = "≥" if is_floor else "≤"
-    target = "–" if limit is None else f"{sign} {limit:.0%}"
-    if found.value is None or found.low is None or found.high is None:
-        return Level(name, target, "–", 0, "–", "no data")
-    is_kept = limit is None or (found.value >= limit if is_floor else found.value <= limit)
-    interval = f"{found.low:.1%} – {found.high:.1%}"
-    return Level(name, target, f"{found.value:.1%}", found.n, interval, _judged(is_kept, found.n))
 
 
 def _errors(since_ns: int) -> list[Level]:
@@ -196,10 +148,15 @@ def _errors(since_ns: int) -> list[Level]:
         ("prediction error, WAPE", figures.wape, 0.35),
     )
     return [
-        Level(name, f"≤ {limit:.0%}", "–", 0, "–", "no data")
+        unseen(name, f"≤ {limit:.0%}")
         if seen is None
         else Level(
-            name, f"≤ {limit:.0%}", f"{seen:.1%}", figures.n, "–", _judged(seen <= limit, figures.n)
+            name,
+            f"≤ {limit:.0%}",
+            f"{seen:.1%}",
+            figures.n,
+            NOTHING,
+            judged(seen <= limit, figures.n),
         )
         for name, seen, limit in rows
     ]

@@ -38,7 +38,9 @@ class StartRecord:
     async def follow(self, found: Sequence[TradeRecord], *, reconciled_ns: int) -> None:
         """Keep the times; returns when all trades found open are settled or parked."""
         await self._keep(reconciled_ns, None)
-        while not all(trade.is_settled or trade.state == "operator" for trade in found):
+        while True:
+            if all(trade.is_settled or trade.state == "operator" for trade in found):
+                break
             await asyncio.sleep(LOOK_EVERY_S)
         await self._keep(reconciled_ns, self._clock.now_ns() if found else reconciled_ns)
 

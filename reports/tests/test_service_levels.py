@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from reports import service_levels
+from reports.promises import Level
 from reports.service_levels import buckets_of
 from reports.tests.test_prediction import booked, desk  # noqa: F401 - a fixture
 from trading.models import Trade
@@ -27,7 +28,7 @@ spreadline_detect_to_wire_ms_bucket{le="+Inf",leg="dex"} 20.0
 """
 
 
-def by_name(**options: object) -> dict[str, service_levels.Level]:
+def by_name(**options: object) -> dict[str, Level]:
     return {row.name: row for row in service_levels.levels(**options)}
 
 

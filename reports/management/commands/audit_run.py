@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from arbsite.clock import uuid7
 from arbsite.errors import DomainError
-from feeds import assembly
-from reports import selectors
-from reports.profiles import compare_ledgers, repeated
-from risk import services as risk
-from trading.models import Trade
-
-POLL_S = 0.5
+from reports import audit
 
 
 class Command(BaseCommand):
@@ -47,10 +39,13 @@ class Command(BaseCommand):
             raise CommandError(
                 f"No truth file at {options['truth']}: run the simulator, or name it with --truth."
             )
-        if options["settle"]:
-            self._pause_and_wait(options["timeout"])
         try:
-            report = self._audit(options["truth"])
+            if options["settle"]:
+                audit.pause_and_wait(options["timeout"])
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+        try:
+            report = audit.audit(options["truth"])
         finally:
             if options["settle"]:
                 self._resume()
@@ -58,48 +53,11 @@ class Command(BaseCommand):
         if not report["ok"]:
             raise SystemExit(1)
 
-    def _pause_and_wait(self, timeout_s: float) -> None:
-        risk.pause("*", user="audit", key=str(uuid7()), reason="audit of a run")
-        deadline = time.perf_counter() + timeout_s
-        while Trade.objects.filter(state__in=["open", "hedging"]).exists():
-            if time.perf_counter() > deadline:
-                raise CommandError(
-                    "Some trades did not finish in time; the engine stays paused. "
-                    "Look at /v1/trades, then resume from the console."
-                )
-            time.sleep(POLL_S)
-
     def _resume(self) -> None:
         try:
-            risk.resume("*", user="audit", key=str(uuid7()), reason="audit finished")
+            audit.resume()
         except DomainError as error:
             self.stderr.write(f"Not resumed: {error}")
-
-    def _audit(self, path: Path) -> dict[str, Any]:
-        accounts = {assembly.kraken_credentials().key, str(assembly.wallet().pubkey())}
-        truth = selectors.truth_picture(path, accounts)
-        compared = compare_ledgers(
-            selectors.our_movements(),
-            truth.movements,
-            in_flight=selectors.unbooked_references(),
-        )
-        duplicate_orders = repeated(truth.client_ids)
-        tries = selectors.tries_per_window()
-        refired = {window: count for window, count in tries.items() if count > 1}
-        counts = selectors.trade_counts()
-        return {
-            **counts,
-            "exec_try": sum(tries.values()),
-            "duplicate_exec_try": len(refired),
-            "venue_orders": len(truth.client_ids),
-            "duplicate_orders": len(duplicate_orders),
-            "truth_movements": len(truth.movements),
-            "ledger_minus_truth": {k: str(v) for k, v in compared.difference.items()},
-            "wrong_references": list(compared.wrong_references),
-            "missing_references": list(compared.missing_references),
-            "in_flight": len(compared.in_flight_references),
-            "ok": compared.is_equal and not duplicate_orders and not refired,
-        }
 
     def _print(self, report: dict[str, Any]) -> None:
         self.stdout.write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +11,8 @@ from django.core.management.base import BaseCommand
 
 from arbsite.clock import SystemClock
 from reports import prediction, service_levels
+from reports.promise_tables import aligned, cells
+from reports.promises import Level
 
 _EXAMPLES = """examples:
   manage.py service_levels                all trades and windows in the database
@@ -52,35 +53,20 @@ class Command(BaseCommand):
         if any(row.verdict == "fails" for row in rows):
             raise SystemExit(1)
 
-    def _print(
-        self,
-        rows: list[service_levels.Level],
-        errors: list[prediction.PredictionPicture],
-    ) -> None:
-        names = ("promise", "target", "seen", "n", "95 % interval", "verdict")
-        lines = [(r.name, r.target, r.seen, str(r.n), r.interval, r.verdict) for r in rows]
-        self._table([names, *lines])
-        self.stdout.write("")
+    def _print(self, rows: list[Level], errors: list[prediction.PredictionPicture]) -> None:
         heads = ("asset", "n", "book slip", "pool slip", "fees", "landing", "residual", "error USD")
-        table = [heads]
-        for each in errors:
-            causes = each.causes
-            table.append(
-                (
-                    each.asset,
-                    str(each.figures.n),
-                    causes.cex_slip_usd,
-                    causes.dex_slip_usd,
-                    causes.fees_usd,
-                    causes.landing_usd,
-                    causes.residual_usd,
-                    causes.error_usd,
-                )
+        causes = [
+            (
+                each.asset,
+                str(each.figures.n),
+                each.causes.cex_slip_usd,
+                each.causes.dex_slip_usd,
+                each.causes.fees_usd,
+                each.causes.landing_usd,
+                each.causes.residual_usd,
+                each.causes.error_usd,
             )
-        self._table(table)
-
-    def _table(self, rows: Sequence[tuple[str, ...]]) -> None:
-        widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-        for row in rows:
-            cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-            self.stdout.write("  ".join(cells).rstrip())
+            for each in errors
+        ]
+        for line in [*aligned(cells(rows)), "", *aligned([heads, *causes])]:
+            self.stdout.write(line)
