@@ -85,7 +85,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-class _UnixTransport(xmlrpc.client.Transport):
+class UnixTransport(xmlrpc.client.Transport):
     """XML-RPC on a fresh connection per call, so that a failed call leaves nothing behind."""
 
     def __init__(self, path: Path) -> None:
@@ -229,7 +229,7 @@ class Supervisor:
 
     def _call(self, method: str, *arguments: object) -> object:
         proxy = xmlrpc.client.ServerProxy(
-            "http://localhost", transport=_UnixTransport(self._socket_file)
+            "http://localhost", transport=UnixTransport(self._socket_file)
         )
         with proxy:
             return getattr(proxy.supervisor, method)(*arguments)

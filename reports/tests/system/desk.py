@@ -68,7 +68,7 @@ class Desk:
         self._up: subprocess.Popen[bytes] | None = None
         self._token = ""
         self._token_until = 0.0
-        self._environment = self._clean_environment()
+        self.environment = self._clean_environment()
 
     # ---- life ------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class Desk:
             self._up = subprocess.Popen(
                 [sys.executable, "manage.py", *command],
                 cwd=REPOSITORY,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -220,7 +220,7 @@ class Desk:
         done = subprocess.run(
             [sys.executable, "manage.py", "audit_run", "--settle", "--timeout", "120"],
             cwd=REPOSITORY,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=180,
