@@ -13,6 +13,8 @@ const Opportunities = lazy(async () => ({
   default: (await import("@/features/opportunities/opportunities")).Opportunities,
 }));
 const Trades = lazy(async () => ({ default: (await import("@/features/trades/trades")).Trades }));
+const Reports = lazy(async () => ({ default: (await import("@/features/reports/reports")).Reports }));
+const Study = lazy(async () => ({ default: (await import("@/features/reports/study")).Study }));
 
 const waiting = <SkeletonRows rows={10} height={40} />;
 
@@ -24,6 +26,8 @@ const router = createBrowserRouter([
       { index: true, element: <Overview /> },
       { path: "opportunities", element: <Suspense fallback={waiting}><Opportunities /></Suspense> },
       { path: "trades", element: <Suspense fallback={waiting}><Trades /></Suspense> },
+      { path: "reports", element: <Suspense fallback={waiting}><Reports /></Suspense> },
+      { path: "reports/studies/:id", element: <Suspense fallback={waiting}><Study /></Suspense> },
       { path: "*", element: <Navigate to="/" replace /> },
     ],
   },

@@ -1,5 +1,5 @@
 /** The screens that exist, in the order of the sidebar. */
-import { LayoutDashboard, type LucideIcon, Radar, ReceiptText } from "lucide-react";
+import { ChartNoAxesCombined, LayoutDashboard, type LucideIcon, Radar, ReceiptText } from "lucide-react";
 
 export interface Screen {
   readonly name: string;
@@ -13,4 +13,5 @@ export const SCREENS: readonly Screen[] = [
   { name: "overview", path: "/", label: "Overview", key: "O", icon: LayoutDashboard },
   { name: "opportunities", path: "/opportunities", label: "Opportunities", key: "P", icon: Radar },
   { name: "trades", path: "/trades", label: "Trades", key: "T", icon: ReceiptText },
+  { name: "reports", path: "/reports", label: "Reports", key: "A", icon: ChartNoAxesCombined },
 ];

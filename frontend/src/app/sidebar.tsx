@@ -32,7 +32,7 @@ export function Sidebar() {
           <NavLink
             key={name}
             to={path}
-            end
+            end={path === "/"}
             title={label}
             data-testid={testId.nav(name)}
             className={({ isActive }) =>

@@ -44,7 +44,8 @@ export function useTabTitle(): void {
   const status = useDesk("status");
   const state = engineState(status, useNow());
   const { pathname } = useLocation();
-  const screen = SCREENS.find((one) => one.path === pathname)?.label ?? "Spreadline";
+  const at = SCREENS.find(({ path }) => pathname === path || pathname.startsWith(`${path}/`));
+  const screen = at?.label ?? "Spreadline";
   useEffect(() => {
     document.title = tabTitle(state, screen);
     showIcon(ICON[state]);

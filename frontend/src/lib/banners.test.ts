@@ -14,6 +14,7 @@ function input(over: Partial<BannerInput> & { scenario?: fixtures.Scenario }): B
     status: fixtures.status(NOW, scenario),
     connection: { phase: "open", sinceMs: 0, tries: 0, downMs: 0 },
     incidents: [],
+    trades: [],
     commands: { pause: REST, resume: REST, observe: REST, live: REST, kill: REST, reset: REST },
     nowMs: NOW,
     localMs: 60_000,

@@ -11,8 +11,11 @@ import type { Duplex } from "node:stream";
 import type { Plugin, PreviewServer, ViteDevServer } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
 
+import type { Resolution } from "../lib/api";
 import type { Mode } from "../lib/frames";
 import * as fixtures from "./fixtures.ts";
+import * as reports from "./report-fixtures.ts";
+import * as details from "./trade-fixtures.ts";
 
 const COMMAND_MODE: Record<string, Mode> = {
   pause: "stop_new",
@@ -30,8 +33,10 @@ class DemoDesk {
   mode: Mode | undefined = undefined;
   applied: string[] = [];
   echoMs = 180;
+  orders: Resolution[] = [];
 
   reset(scenario: fixtures.Scenario): void {
+    this.orders = [];
     this.scenario = scenario;
     this.mode = undefined;
   }
@@ -105,10 +110,35 @@ function answer(response: ServerResponse, code: number, body: unknown, cookie?: 
   response.end(JSON.stringify(body));
 }
 
+/** What a person reads or orders beside the stream; undefined for an address of none of these. */
+function read(path: string, desk: DemoDesk, body: string): unknown {
+  const now = Date.now();
+  const [, , area = "", id = "", part = ""] = path.split("?")[0]?.split("/") ?? [];
+  if (area === "service-levels") return { rows: reports.LEVELS };
+  if (area === "prediction") return { day: null, rows: reports.PREDICTION };
+  if (area === "backtests") return id === "" ? { rows: [reports.studyHead()], next: null } : reports.study();
+  if (area === "feasibility") {
+    return { rows: [reports.feasibility("clears"), reports.feasibility("abstain")], next: null };
+  }
+  const trade = fixtures.trades(now, desk.scenario).find((one) => one.id === id);
+  if (area !== "trades" || trade === undefined) return undefined;
+  if (part === "prediction") return details.tradeError(trade);
+  if (part === "resolutions") return { rows: [...desk.orders].reverse() };
+  if (part === "resolve") {
+    const asked = JSON.parse(body) as Partial<Resolution>;
+    const done = asked.act === "preview";
+    const order = details.order(now, { ...asked, id: randomUUID(), state: done ? "done" : "waiting", answered_at_ns: done ? now * 1e6 : null, user: done ? "operator-a" : "operator-b" });
+    desk.orders.push(order);
+    return order;
+  }
+  return details.tradePicture(trade);
+}
+
 const COOKIE = "demo=1; HttpOnly; SameSite=Strict; Path=/v1/auth";
 
 function route(request: IncomingMessage, response: ServerResponse, desk: DemoDesk, body: string): void {
   const path = request.url ?? "";
+  const found = read(path, desk, body === "" ? "{}" : body);
   const grant = { access: "demo", user: USER };
   const refused = { code: "not_authenticated", detail: "Sign in first.", request_id: "demo" };
   if (path === "/v1/auth/token") {
@@ -131,6 +161,8 @@ function route(request: IncomingMessage, response: ServerResponse, desk: DemoDes
     if (name === "echo") desk.echoMs = Number(value);
     else desk.reset(fixtures.SCENARIOS.find((one) => one === name) ?? "healthy");
     answer(response, 200, { scenario: desk.scenario, echoMs: desk.echoMs });
+  } else if (found !== undefined) {
+    answer(response, 200, found);
   } else {
     answer(response, 404, { code: "not_found", detail: "No such demo address.", request_id: "demo" });
   }

@@ -14,8 +14,9 @@ import type {
   Status,
   Trade,
 } from "../lib/frames";
+import { parkedTrade } from "./trade-fixtures.ts";
 
-export const SCENARIOS = ["healthy", "auto-paused", "killed", "no-signal", "observe", "stale", "empty"] as const;
+export const SCENARIOS = ["healthy", "auto-paused", "killed", "no-signal", "observe", "paper", "operator", "stale", "empty"] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
 const ns = (ms: number) => Math.round(ms * 1e6);
@@ -51,7 +52,8 @@ function spreadState(market: Market, net: number, scenario: Scenario): Spread["s
   if (market.asset === "RAY" && scenario === "auto-paused") return "auto_paused";
   if (scenario === "killed") return net > 0 ? "blocked" : "below_cost";
   if (net <= 0) return "below_cost";
-  return scenario === "observe" ? "observe" : "armed";
+  if (scenario === "observe" || scenario === "paper") return scenario;
+  return "armed";
 }
 
 export function spreadRow(market: Market, nowMs: number, scenario: Scenario): Spread {
@@ -88,7 +90,7 @@ export function spreads(nowMs: number, scenario: Scenario): { rows: Spread[]; at
   return { rows: markets.map((market) => spreadRow(market, nowMs, scenario)), at_ns: ns(nowMs) };
 }
 
-const MODE: Partial<Record<Scenario, Mode>> = { killed: "halt", observe: "observe" };
+const MODE: Partial<Record<Scenario, Mode>> = { killed: "halt", observe: "observe", paper: "paper" };
 
 export function status(nowMs: number, scenario: Scenario, mode?: Mode, applied: readonly string[] = []): Status {
   const reasons: Status["reasons"] = [];
@@ -276,7 +278,7 @@ const MADE: readonly Made[] = [
 
 export function trades(nowMs: number, scenario: Scenario): Trade[] {
   if (scenario === "empty") return [];
-  return MADE.map(([asset, secondsAgo, pnl, expected, k0, k1, s0, s1, share], index) => {
+  const made = MADE.map(([asset, secondsAgo, pnl, expected, k0, k1, s0, s1, share], index): Trade => {
     const detectMs = nowMs - secondsAgo * 1000;
     return {
       id: `trade-${asset}-${index}`,
@@ -298,9 +300,10 @@ export function trades(nowMs: number, scenario: Scenario): Trade[] {
       legs: [leg("cex", detectMs, k0, k1, 1), leg("dex", detectMs, s0, s1, share)],
       closed_at_ns: ns(detectMs + 2500),
       reason: "",
-      book: "live",
+      book: scenario === "paper" ? "paper" : "live",
     };
   });
+  return scenario === "operator" ? [...made, parkedTrade(nowMs)] : made;
 }
 
 export function opportunities(nowMs: number, scenario: Scenario): Opportunity[] {
@@ -363,6 +366,10 @@ export function incidents(nowMs: number, scenario: Scenario): Incident[] {
     row(40, "notice", "closed", "WIF", "prediction_error", "Prediction error", "27%", "25%", 1120),
     row(39, "notice", "closed", "*", "mode_change", "Live since start of session", "", "", 2500),
   ];
+  if (scenario === "operator") {
+    const text = "4.2500 SOL left over: 3 hedges were not enough. Suggested: sell it on kraken, about 2.11 USD";
+    rows.unshift(row(43, "critical", "open", "SOL", "residual_parked", text, "4.2500", "0", 47));
+  }
   if (scenario === "auto-paused") {
     rows.unshift(row(42, "warning", "open", "RAY", "kraken_stale", "Kraken book stale", "12.4 s", "10 s", 12));
   }
