@@ -9,12 +9,17 @@ can get its books back. Not here: whether the desk notices (its tests).
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
-from arbsite.clock import Clock
+from arbsite.clock import Clock, seeded_random
+from feeds.recording.format import Record
+from feeds.recording.market import BOOK_ANCHOR, KRAKEN_FRAME, SOLANA_FRAME, MarketDescription
+from feeds.recording.reader import Recording
+from feeds.recording.segments import SegmentWriter
 from feeds.venues.transport import HttpReply, Transport, WsConnection
 
 PoisonKind = Literal["drop", "duplicate", "reorder", "corrupt"]
@@ -29,7 +34,7 @@ class RandomSource(Protocol):
     def random(self) -> float:
         """Uniform in [0, 1)."""
 
-    def randrange(self, stop: int) -> int:
+    def randrange(self, stop: int, /) -> int:
         """A whole number below `stop`."""
 
 
@@ -83,6 +88,33 @@ class Poisoner:
         else:
             new = (frame[at] + 1 + self._rng.randrange(255)) % 256
         return frame[:at] + bytes([new]) + frame[at + 1 :]
+
+
+def poison_recording(recording: Recording, path: Path, *, seed: int, share: float) -> list[Poison]:
+    """Copy a run into one file with its frames poisoned; return what was done, in order.
+
+    Anchors inside the run are left out: they would repair what an earlier frame broke. A
+    late frame has the receive time of its place. Raises OSError when it cannot be written.
+    """
+    description = msgspec.json.decode(recording.header.content, type=MarketDescription)
+    poisoners = [
+        Poisoner(name, seeded_random(f"poison {name} {seed}"), share)
+        for name in description.sources
+    ]
+    writer = SegmentWriter(path, msgspec.structs.replace(recording.header, sequence=1))
+    done: list[Poison] = []
+    for record in recording.records():
+        if record.kind not in (KRAKEN_FRAME, SOLANA_FRAME):
+            if record.kind != BOOK_ANCHOR:
+                writer.add(record)
+            continue
+        poisoner = poisoners[record.source]
+        before = len(poisoner.done)
+        for frame in poisoner.take(record.payload, record.at_ns):
+            writer.add(Record(record.kind, record.source, record.at_ns, frame))
+        done += poisoner.done[before:]
+    writer.close()
+    return done
 
 
 def is_data(frame: bytes) -> bool:
