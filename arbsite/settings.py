@@ -413,6 +413,8 @@ SPREADLINE_ORDERS_PER_MINUTE_ASSET = int(
     os.environ.get("SPREADLINE_ORDERS_PER_MINUTE_ASSET", "120")
 )
 SPREADLINE_ORDERS_PER_MINUTE = int(os.environ.get("SPREADLINE_ORDERS_PER_MINUTE", "600"))
+# Which share of what OBSERVE only stores is shown to both venues, on profiles with real ones.
+SPREADLINE_OBSERVE_SAMPLE_SHARE = float(os.environ.get("SPREADLINE_OBSERVE_SAMPLE_SHARE", "0.1"))
 
 # ---- logs ---------------------------------------------------------------------------
 

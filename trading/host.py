@@ -36,6 +36,7 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
+from trading.canaries import Canaries
 from trading.chain_fees import READ_EVERY_S, ChainFees
 from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
@@ -44,6 +45,7 @@ from trading.fee_watch import RULE as FEE_RULE
 from trading.fee_watch import TOLERANCE as FEE_TOLERANCE
 from trading.fee_watch import fee_surprise
 from trading.hedge_market import hedge_market
+from trading.holding_back import HoldingBack
 from trading.holdings import Holdings
 from trading.intent import (
     Effect,
@@ -75,6 +77,7 @@ from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
 from trading.route_quotes import RouteQuotes, RouteSizes
+from trading.sampling import Sampler
 from trading.start_record import StartRecord
 from trading.store import TradeStore
 from trading.venue_health import VenuePills
@@ -110,6 +113,7 @@ class EngineHost:
         began_ns: int | None = None,
         limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
         orders_per_minute: OrdersPerMinute = OrdersPerMinute(),  # noqa: B008 - immutable
+        sample_share: float = 0.0,
     ) -> None:
         self._dsn = dsn
         self._clock = clock
@@ -163,6 +167,12 @@ class EngineHost:
             emit=self._take,
             mode=self._desk.mode,
             settings=self._desk.settings,
+        )
+        venues_of = (self._venues.kraken, self._venues.solana)
+        self._holding_back = HoldingBack(is_obeyed=profile != "sim")
+        self._canaries = Canaries(*venues_of, specs, self._engine.state.feeds, clock)
+        self._sampler = Sampler(
+            *venues_of, self._store, clock, share=sample_share, report=self._holding_back.report
         )
         self._reads = VenueReads(
             self._venues, self._holdings, specs, self._store, clock, self.apply
@@ -271,6 +281,8 @@ class EngineHost:
             self._tasks.start(self._routes.run(), "routes")
         self._tasks.start(self._orders.follow(), "orders")
         self._tasks.start(self._paper.run(), "paper")
+        watched = self._canaries.keep(self._holding_back.record, self._holding_back.obey)
+        self._tasks.start(watched, "canaries")
         self._tasks.start(
             keep_reconciling(
                 self._store, self._executor, self._venues.kraken, self._clock, self._gap
@@ -339,6 +351,8 @@ class EngineHost:
         window = next((n for n in notes if n.window.window_id == intent.window_id), None)
         carry_out = self._paper.execute if intent.mode == "paper" else self._executor.execute
         self._tasks.start(carry_out(intent, window), "execute")
+        if self._sampler.wants(intent):
+            self._tasks.start(self._sampler.sample(intent), "sample")
         self._tasks.start(self._pictures.bound_quote(intent), "bound-quote")
 
     def _note(self, note: NoteWindow) -> None:

@@ -91,6 +91,7 @@ class Command(BaseCommand):
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
             kill_file=home.kill_file,
+            sample_share=0.0 if settings.IS_SIM else settings.SPREADLINE_OBSERVE_SAMPLE_SHARE,
             began_ns=process_began_ns(),
             limits=ResidualLimits(
                 max_provisional_usd=Decimal(settings.SPREADLINE_MAX_PROVISIONAL_USD),
