@@ -197,7 +197,10 @@ class OpenTrade:
                 return
 
     def _picture(self) -> bytes:
-        """Everything durable about the trade but its version counter."""
+        """Everything durable that is worth a commit: not the version, nor when it was wired.
+
+        That time goes with the next change; a commit of its own would compete with the sends.
+        """
         trade = self.trade
         return msgspec.json.encode(
             [
@@ -205,7 +208,6 @@ class OpenTrade:
                 trade.is_settled,
                 trade.outcome,
                 trade.is_verified,
-                trade.wired_ns,
                 trade.both_filled_ns,
                 trade.naked_until_ns,
                 trade.reason,
