@@ -41,8 +41,14 @@ class _DirectConnect(connect):
 class SocketConnection:
     """One open WebSocket; text frames both ways, payloads as bytes."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, host: str) -> None:
         self._socket = socket
+        self._host = host
+        self._most_waiting = 0
+        self._was_paused = False
+        self._waiting = socket.recv_messages
+        self._pause_reading = self._waiting.pause
+        self._waiting.pause = self._pause
 
     async def send(self, text: str | bytes) -> None:
         """Write one text frame; raises ConnectionError when the socket is gone."""
@@ -53,6 +59,8 @@ class SocketConnection:
 
     async def recv(self) -> bytes:
         """Wait for the next frame's payload; raises ConnectionError at the end."""
+        if self._was_paused:
+            self._note_depth()
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
@@ -61,6 +69,18 @@ class SocketConnection:
     async def close(self) -> None:
         """Close, idempotent; gives a silent peer half a second."""
         await self._socket.close()
+
+    def _pause(self) -> None:
+        """The library stops reading: we do not take the frames as fast as they come."""
+        self._was_paused = True
+        metrics.SOCKET_PAUSES.labels(self._host).inc()
+        self._pause_reading()
+
+    def _note_depth(self) -> None:
+        # Only now: the read that went beyond the limit brought more frames after the pause.
+        self._was_paused = False
+        self._most_waiting = max(self._most_waiting, len(self._waiting.frames))
+        metrics.SOCKET_QUEUE_DEPTH.labels(self._host).set(self._most_waiting)
 
 
 class SocketTransport:
@@ -90,8 +110,7 @@ class SocketTransport:
             raise TimeoutError(f"no WebSocket from {url} within {timeout_s} s") from error
         except (OSError, WebSocketException, InvalidURI) as error:
             raise ConnectionError(f"cannot open a WebSocket to {url}: {error}") from error
-        _count_pauses(socket, urlsplit(url).hostname or "")
-        return SocketConnection(socket)
+        return SocketConnection(socket, urlsplit(url).hostname or "")
 
     async def http(
         self,
@@ -143,27 +162,6 @@ class SocketTransport:
                 auto_decompress=True,
             )
         return self._session
-
-
-def _count_pauses(socket: ClientConnection, host: str) -> None:
-    """Count when the library stops reading a socket whose frames we do not take fast enough."""
-    waiting = socket.recv_messages
-    pause = waiting.pause
-    loop = asyncio.get_running_loop()
-    most = 0
-
-    def note_depth() -> None:
-        nonlocal most
-        most = max(most, len(waiting.frames))
-        metrics.SOCKET_QUEUE_DEPTH.labels(host).set(most)
-
-    def counted() -> None:
-        metrics.SOCKET_PAUSES.labels(host).inc()
-        # Later, because one read of the socket brings many frames beyond the limit.
-        loop.call_soon(note_depth)
-        pause()
-
-    waiting.pause = counted
 
 
 async def _read_body(reply: aiohttp.ClientResponse) -> bytes:
