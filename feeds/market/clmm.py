@@ -16,9 +16,9 @@ import msgspec
 
 from feeds.market import refusals
 from feeds.market.adaptive import AdaptiveFeeRun, start_run
-from feeds.market.pools import QuoteRefused, Swap, TickArray, Whirlpool
+from feeds.market.pools import Amounts, QuoteRefused, Swap, TickArray, Whirlpool
 from feeds.market.refusals import SwapRefused
-from feeds.market.steps import U64_MAX, full_step, step_exact_in, step_exact_out
+from feeds.market.steps import FEE_DENOMINATOR, U64_MAX, step_exact_in, step_exact_out
 from feeds.market.ticks import (
     MAX_SQRT_PRICE,
     MAX_TICK,
@@ -97,17 +97,30 @@ def swap(
     `arrays` defaults to the direction's three; a walk into one that was not read is
     refused with "tick_array_missing". Limit 0 is none.
     """
-    if amount > U64_MAX:
-        return refusals.AMOUNT_RANGE
     if arrays is None:
         arrays = loaded_arrays(pool, a_to_b)
     try:
-        return _swap(pool, amount, exact_in, a_to_b, now_s, sqrt_price_limit, arrays)
+        walk, amount_in, amount_out = _walked(
+            pool, amount, exact_in, a_to_b, now_s, sqrt_price_limit, arrays
+        )
     except SwapRefused as refused:
         return refused.reason
+    return Swap(amount_in, amount_out, walk.fee(), walk.crossings, walk.after(now_s))
 
 
-def _swap(
+def amounts(
+    pool: Whirlpool, amount: int, *, exact_in: bool, a_to_b: bool, now_s: int = 0
+) -> Amounts | QuoteRefused:
+    """Return what `swap` would move, without working out the pool it leaves."""
+    try:
+        arrays = loaded_arrays(pool, a_to_b)
+        _, amount_in, amount_out = _walked(pool, amount, exact_in, a_to_b, now_s, 0, arrays)
+    except SwapRefused as refused:
+        return refused.reason
+    return Amounts(amount_in, amount_out)
+
+
+def _walked(
     pool: Whirlpool,
     amount: int,
     exact_in: bool,
@@ -115,7 +128,10 @@ def _swap(
     now_s: int,
     sqrt_price_limit: int,
     arrays: Arrays,
-) -> Swap:
+) -> tuple[_Walk, int, int]:
+    """Walk; return the walk and the user's (input, output)."""
+    if amount > U64_MAX:
+        raise SwapRefused(refusals.AMOUNT_RANGE)
     fee_a, fee_b = pool.transfer_fee_a, pool.transfer_fee_b
     fee_in, fee_out = (fee_a, fee_b) if a_to_b else (fee_b, fee_a)
     asked = net_of_fee(amount, fee_in) if exact_in else gross_of_fee(amount, fee_out)
@@ -130,8 +146,8 @@ def _swap(
     if pool.oracle is not None:
         tick = pool.tick_current_index
         run = start_run(pool.oracle, pool.fee_rate, tick, a_to_b=a_to_b, now_s=now_s)
-    walk = _Walk(pool, asked, exact_in=exact_in, a_to_b=a_to_b)
-    walk.go(arrays, limit, run)
+    walk = _Walk(pool, asked, run, exact_in=exact_in, a_to_b=a_to_b)
+    walk.go(arrays, limit)
     if exact_in:
         spent = asked - walk.remaining
         amount_in = amount if not walk.remaining else gross_of_fee(spent, fee_in)
@@ -143,7 +159,7 @@ def _swap(
         amount_out = net_of_fee(asked - walk.remaining, fee_out)
     if amount_in > U64_MAX:
         raise SwapRefused(refusals.TRANSFER_FEE)
-    return Swap(amount_in, amount_out, walk.fee, walk.crossings, walk.after(run, now_s))
+    return walk, amount_in, amount_out
 
 
 def _checked_limit(price: int, limit: int, a_to_b: bool) -> int:
@@ -157,24 +173,32 @@ def _checked_limit(price: int, limit: int, a_to_b: bool) -> int:
 
 
 class _Walk:
-    """The moving state of one swap."""
+    """The moving state of one swap. Who only wants the amounts does not pay for the rest."""
 
     __slots__ = (
         "_a_to_b",
+        "_earned",
         "_exact_in",
         "_pool",
+        "_run",
         "crossings",
-        "fee",
-        "growth",
         "liquidity",
         "other",
         "price",
-        "protocol_fee",
         "remaining",
         "tick",
     )
 
-    def __init__(self, pool: Whirlpool, asked: int, *, exact_in: bool, a_to_b: bool) -> None:
+    def __init__(
+        self,
+        pool: Whirlpool,
+        asked: int,
+        run: AdaptiveFeeRun | None,
+        *,
+        exact_in: bool,
+        a_to_b: bool,
+    ) -> None:
+        self._run = run
         self._pool = pool
         self._exact_in = exact_in
         self._a_to_b = a_to_b
@@ -183,14 +207,13 @@ class _Walk:
         self.price = pool.sqrt_price
         self.tick = pool.tick_current_index
         self.liquidity = pool.liquidity
-        self.fee = 0
-        self.protocol_fee = 0
-        self.growth = 0
         self.crossings = 0
+        # The fee of each step and the liquidity that shares it.
+        self._earned: list[tuple[int, int]] = []
 
-    def go(self, arrays: Arrays, limit: int, run: AdaptiveFeeRun | None) -> None:
+    def go(self, arrays: Arrays, limit: int) -> None:
         """Walk until the amount is used up or the price is at `limit`."""
-        a_to_b = self._a_to_b
+        a_to_b, run = self._a_to_b, self._run
         targets = walk_targets(self._pool, arrays, a_to_b)
         if run is None:
             self._go_at_one_fee(targets, limit)
@@ -206,20 +229,29 @@ class _Walk:
                 run.advance(self.price, next_tick, next_price)
                 if self.price == target:
                     break
-        if self.tick == _UNKNOWN_TICK:
-            self.tick = tick_from_sqrt_price(self.price)
 
     def _go_at_one_fee(self, targets: Iterator[tuple[int, int | None]], limit: int) -> None:
         """Walk to the end at the pool's own fee: whole steps in place, the last by `_step`."""
         a_to_b, exact_in = self._a_to_b, self._exact_in
-        rate, share = self._pool.fee_rate, self._pool.protocol_fee_rate
+        rate = self._pool.fee_rate
+        kept, earned = FEE_DENOMINATOR - rate, self._earned
         remaining, other, price, liquidity = self.remaining, self.other, self.price, self.liquidity
         while remaining and price != limit:
             next_tick, net = next(targets)
             next_price = sqrt_price_from_tick(next_tick)
-            used, out, fee = full_step(liquidity, price, next_price, rate, a_to_b)
+            # `steps.full_step`, in place: it is most of what a crossing costs.
+            if a_to_b:
+                width = liquidity * (price - next_price)
+                used = -(-(width << 64) // (price * next_price))
+                out = width >> 64
+                beyond = next_price < limit
+            else:
+                width = liquidity * (next_price - price)
+                used = -(-width >> 64)
+                out = (width << 64) // (price * next_price)
+                beyond = next_price > limit
+            fee = -(-used * rate // kept)
             taken, given = (used + fee, out) if exact_in else (out, used + fee)
-            beyond = next_price < limit if a_to_b else next_price > limit
             after = liquidity + (net or 0)
             # All that is refused is left to `_step` and `_arrive`, which know what to say.
             if beyond or taken > remaining or other + given > U64_MAX or not 0 <= after < 1 << 128:
@@ -232,13 +264,9 @@ class _Walk:
                 continue
             remaining -= taken
             other += given
-            protocol_fee = fee * share // _PROTOCOL_FEE_DENOMINATOR
-            self.fee += fee
-            self.protocol_fee += protocol_fee
-            if liquidity:
-                self.growth += ((fee - protocol_fee) << 64) // liquidity
+            earned.append((fee, liquidity))
             self.crossings += net is not None
-            self.tick = next_tick - 1 if a_to_b else next_tick
+            self.tick = next_tick - a_to_b
             price, liquidity = next_price, after
         self.remaining, self.other, self.price, self.liquidity = remaining, other, price, liquidity
 
@@ -260,11 +288,7 @@ class _Walk:
             raise SwapRefused(refusals.REMAINING_OVERFLOW)
         if self.other > U64_MAX:
             raise SwapRefused(refusals.AMOUNT_OVERFLOW)
-        self.fee += fee
-        protocol_fee = fee * self._pool.protocol_fee_rate // _PROTOCOL_FEE_DENOMINATOR
-        self.protocol_fee += protocol_fee
-        if liquidity:
-            self.growth += ((fee - protocol_fee) << 64) // liquidity
+        self._earned.append((fee, liquidity))
         if reached != price:
             # The logarithm is only worth its time for the price the swap ends at.
             self.tick = _UNKNOWN_TICK
@@ -282,20 +306,32 @@ class _Walk:
                 raise SwapRefused(refusals.LIQUIDITY_OVERFLOW)
         self.tick = next_tick - 1 if self._a_to_b else next_tick
 
-    def after(self, run: AdaptiveFeeRun | None, now_s: int) -> Whirlpool:
+    def fee(self) -> int:
+        """The fees of all steps together, in the input."""
+        return sum([fee for fee, _ in self._earned])
+
+    def after(self, now_s: int) -> Whirlpool:
         """Return the pool as this swap leaves it."""
-        pool = self._pool
+        pool, run = self._pool, self._run
         oracle = run and run.finish(pool.sqrt_price, self.price, now_s)
+        if self.tick == _UNKNOWN_TICK:
+            self.tick = tick_from_sqrt_price(self.price)
+        growth = protocol_fee = 0
+        for fee, liquidity in self._earned:
+            share = fee * pool.protocol_fee_rate // _PROTOCOL_FEE_DENOMINATOR
+            protocol_fee += share
+            if liquidity:
+                growth += ((fee - share) << 64) // liquidity
         if self._a_to_b:
-            growth_a = (pool.fee_growth_global_a + self.growth) & _U128_MASK
+            growth_a = (pool.fee_growth_global_a + growth) & _U128_MASK
             growth_b = pool.fee_growth_global_b
-            owed_a = pool.protocol_fee_owed_a + self.protocol_fee
+            owed_a = pool.protocol_fee_owed_a + protocol_fee
             owed_b = pool.protocol_fee_owed_b
         else:
             growth_a = pool.fee_growth_global_a
-            growth_b = (pool.fee_growth_global_b + self.growth) & _U128_MASK
+            growth_b = (pool.fee_growth_global_b + growth) & _U128_MASK
             owed_a = pool.protocol_fee_owed_a
-            owed_b = pool.protocol_fee_owed_b + self.protocol_fee
+            owed_b = pool.protocol_fee_owed_b + protocol_fee
         return msgspec.structs.replace(
             pool,
             liquidity=self.liquidity,

@@ -116,10 +116,7 @@ class PrefixQuoter:
         return True
 
     def _walk(self, amount: int, exact_in: bool) -> Amounts | QuoteRefused:
-        swap = clmm.swap(self._pool, amount, exact_in=exact_in, a_to_b=self._a_to_b)
-        if isinstance(swap, QuoteRefused):
-            return swap
-        return Amounts(swap.amount_in, swap.amount_out)
+        return clmm.amounts(self._pool, amount, exact_in=exact_in, a_to_b=self._a_to_b)
 
 
 def has_prefix_sums(pool: Whirlpool) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from feeds.market import clmm
 from feeds.market.cpmm import CpmmQuoter
 from feeds.market.pools import Amounts, CpmmPool, Pool, QuoteRefused, Whirlpool
 from feeds.market.prefix import PrefixQuoter, has_prefix_sums
@@ -33,7 +34,10 @@ class WalkQuoter:
 
     def quote(self, amount: int, exact_in: bool, now_s: int = 0) -> Amounts | QuoteRefused:
         """Quote `amount` raw units (input if `exact_in`, else output) in a block at `now_s`."""
-        swap = quote(self._pool, amount, exact_in=exact_in, a_to_b=self._a_to_b, now_s=now_s)
+        pool = self._pool
+        if isinstance(pool, Whirlpool):
+            return clmm.amounts(pool, amount, exact_in=exact_in, a_to_b=self._a_to_b, now_s=now_s)
+        swap = quote(pool, amount, exact_in=exact_in, a_to_b=self._a_to_b, now_s=now_s)
         if isinstance(swap, QuoteRefused):
             return swap
         return Amounts(swap.amount_in, swap.amount_out)
