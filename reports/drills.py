@@ -1,7 +1,8 @@
 """Stops and deaths ordered on purpose on a simulated desk, so that promises have data.
 
 Each drill waits for a trade that was just sent, so that there is something to stop: kill →
-reset → live, pause → resume, and SIGKILL on the engine, which its supervisor starts again.
+reset → live (what the kill left half done is flattened, as a person would), pause → resume,
+and SIGKILL on the engine, which its supervisor starts again.
 Called by `manage.py figures`. Not here: judging what was seen (`reactions`).
 """
 
@@ -12,11 +13,16 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from io import StringIO
 from typing import Literal
+
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from arbsite.clock import SystemClock, utc_now, uuid7
 from arbsite.errors import SetupError
 from arbsite.home import Home
+from arbsite.models import User
 from risk import services as risk
 from risk.models import Control, Incident
 from trading.models import EngineLease, EngineStart, Trade
@@ -25,7 +31,11 @@ Drill = Literal["kill", "pause", "death"]
 WHO = "drill"
 POLL_S = 0.01
 # How long a drill waits for a trade to strike at; then it strikes at an idle desk.
-PREY_S = 15.0
+PREY_S = 8.0
+# What a trade needs to be parked, once its engine may act again.
+PARKING_S = 0.5
+# Strokes fall anywhere in a trade's usual life.
+STROKE_S = 0.4
 # A stop holds so long before it is lifted: what is in flight must have come to its end.
 HOLD_S = 1.5
 DEATH_LIMIT_S = 60.0
@@ -43,7 +53,7 @@ class Drills:
     def perform(self, drill: Drill) -> None:
         """One drill, and back to LIVE. Raises SetupError when the desk does not come back."""
         self._wait_for_prey()
-        time.sleep(self._rng.uniform(0.0, 0.4))
+        time.sleep(self._rng.uniform(0.0, STROKE_S))
         if drill == "death":
             self._die()
         elif drill == "kill":
@@ -52,11 +62,33 @@ class Drills:
             number = Incident.objects.exclude(state="closed").get(asset="*", rule="kill_switch")
             key, why = str(uuid7()), "the drill is over"
             risk.reset("*", user=WHO, key=key, reason=why, incident=number.number)
+            self._go_live()
+            self._flatten_parked()
         else:
             risk.pause("*", user=WHO, key=str(uuid7()), reason="a drill")
             time.sleep(HOLD_S)
             risk.resume("*", user=WHO, key=str(uuid7()), reason="the drill is over")
         self._go_live()
+
+    def _flatten_parked(self) -> None:
+        """A kill parks half-done trades for a person: do what that person does."""
+        time.sleep(PARKING_S)
+        if not Trade.objects.filter(state="operator").exists():
+            return
+        person = next((user for user in User.objects.all() if user.has_perm("arbsite.trade")), None)
+        if person is None:
+            raise SetupError("A trade is parked and nobody here may flatten it.")
+        try:
+            call_command(
+                "flatten", user=person.username, reason="a drill parked it", yes=True,
+                stdout=StringIO(), stderr=StringIO(),
+            )  # fmt: skip
+        except CommandError as error:
+            raise SetupError(f"A trade that a drill parked is still open: {error}") from error
+        for control in Control.objects.all():
+            if control.trips.keys() - risk.SELF_CLEARING:
+                why = "the drill is over"
+                risk.resume(control.scope, user=WHO, key=str(uuid7()), reason=why)
 
     def _wait_for_prey(self) -> None:
         since_ns = self._clock.now_ns()

@@ -41,8 +41,12 @@ class StalenessWatch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self.end()
         self._thread.join(END_WAIT_S)
+
+    def end(self) -> None:
+        """Let `collect` return at its next look."""
+        self._over.set()
 
     def _run(self) -> None:
         layer = get_channel_layer()

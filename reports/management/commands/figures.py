@@ -28,7 +28,7 @@ STALENESS_LIMIT_MS = 200
 _EXAMPLES = """examples:
   manage.py figures                            prove 2,000 seeds, then watch 10 minutes
   manage.py figures --quick --minutes 3        100 seeds, 3 minutes
-  manage.py figures --minutes 15 --drills 20   20 kills, 20 pauses, 20 dead engines besides
+  manage.py figures --drills --deaths 20       20 kills, 20 pauses and 20 dead engines besides
   manage.py figures --report figures.md        write the table to a file too
 
 Needs a running simulated desk: start one with `make run` in another terminal. Drills make
@@ -50,8 +50,13 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = _EXAMPLES
         parser.add_argument("--minutes", type=float, default=10.0, help="how long (default 10)")
+        parser.add_argument("--seeds", type=int, default=SEEDS, help="to prove (default 2000)")
         parser.add_argument(
-            "--quick", action="store_true", help=f"prove {QUICK_SEEDS} seeds instead of {SEEDS}"
+            "--quick",
+            action="store_const",
+            dest="seeds",
+            const=QUICK_SEEDS,
+            help=f"prove {QUICK_SEEDS} seeds only",
         )
         parser.add_argument(
             "--drills",
@@ -60,14 +65,17 @@ class Command(BaseCommand):
             const=20,
             default=0,
             metavar="N",
-            help="N kills, N pauses and N dead engines during the watch (20 without a number)",
+            help="N kills and N pauses during the watch (20 without a number)",
+        )
+        parser.add_argument(
+            "--deaths", type=int, default=0, metavar="N", help="N dead engines before them"
         )
         parser.add_argument("--seed", type=int, default=1, help="when drills strike (default 1)")
         parser.add_argument("--report", type=Path, metavar="FILE", help="write Markdown there")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["minutes"] <= 0 or options["drills"] < 0:
-            raise CommandError("--minutes must be above 0 and --drills not below it.")
+        if options["minutes"] <= 0 or min(options["drills"], options["deaths"]) < 0:
+            raise CommandError("--minutes must be above 0, --drills and --deaths not below it.")
         if not settings.IS_SIM:
             raise CommandError(
                 "Figures are measured on the simulated venues only: start a desk with "
@@ -75,10 +83,13 @@ class Command(BaseCommand):
             )
         try:
             require_running()
-            rows = [self._prove(QUICK_SEEDS if options["quick"] else SEEDS)]
+            rows = [self._prove(options["seeds"])]
             # The proof may have taken minutes.
             require_running()
-            rows += self._watch(options["minutes"], options["drills"], options["seed"])
+            plan: list[Drill] = ["death"] * options["deaths"]
+            for _ in range(options["drills"]):
+                plan += ["kill", "pause"]
+            rows += self._watch(options["minutes"], plan, options["seed"])
         except (SetupError, DomainError) as error:
             raise CommandError(str(error)) from error
         self._tell(rows, options)
@@ -96,10 +107,10 @@ class Command(BaseCommand):
             return none_of(name, 1, seeds, " or more")
         return none_of(name, 0, seeds)
 
-    def _watch(self, minutes: float, drills: int, seed: int) -> list[Level]:
+    def _watch(self, minutes: float, plan: list[Drill], seed: int) -> list[Level]:
         since_ns, until_ns = CLOCK.now_ns(), CLOCK.monotonic_ns() + round(minutes * 60e9)
         with StalenessWatch(CLOCK) as staleness:
-            self._drill(drills, seed)
+            self._drill(plan, seed)
             bar = Bar("watching the desk", until_ns, minutes * 60)
             while CLOCK.monotonic_ns() < until_ns:
                 bar.show()
@@ -116,13 +127,9 @@ class Command(BaseCommand):
             *audited,
         ]
 
-    def _drill(self, count: int, seed: int) -> None:
-        """Deaths first, then kills and pauses in turns."""
-        rng = seeded_random(seed)
-        drills = Drills(settings.HOME, rng)
-        plan: list[Drill] = ["death"] * count
-        for _ in range(count):
-            plan += ["kill", "pause"]
+    def _drill(self, plan: list[Drill], seed: int) -> None:
+        """Perform the plan; one that the desk does not come back from ends it."""
+        drills = Drills(settings.HOME, seeded_random(seed))
         for number, drill in enumerate(plan, 1):
             self.stderr.write(f"figures | drill {number} of {len(plan)}: {drill}")
             try:
@@ -156,7 +163,8 @@ class Command(BaseCommand):
             at = f"{at_from_ns(CLOCK.now_ns()):%Y-%m-%d %H:%M} UTC"
             notes = [
                 f"{at}, {machine}",
-                f"{options['minutes']:g} minutes, {options['drills']} drills of each kind",
+                f"at least {options['minutes']:g} minutes",
+                f"{options['drills']} kills, as many pauses, {options['deaths']} dead engines",
                 summary(rows),
             ]
             text = markdown(rows, title="Spreadline: the promises, measured", notes=notes)
