@@ -10,18 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbsite.settings_test")
-for name in ("DATABASE_URL", "REDIS_URL"):
-    os.environ.pop(name, None)
-
-import django  # noqa: E402
+from deploy.bench.database import own_database
 
 WARM_UP = 30
 
@@ -79,29 +73,8 @@ async def measure(url: str, count: int) -> dict[str, Any]:
 def main() -> None:
     """Bring up the server, make the tables, measure, clean up."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    django.setup()
-    from django.core.management import call_command
-
-    from arbsite.embedded import Postgres, prepare_home
-    from arbsite.home import current_home
-    from arbsite.readiness import ensure_database, postgres_answers
-    from arbsite.testing import RunningService
-    from trading.tests.intents import open_desk
-
-    home, url = current_home(), os.environ["DATABASE_URL"]
-    prepare_home(home)
-    postgres = Postgres(home)
-    server = RunningService(postgres.prepare(), home.logs / "postgres.log")
-    try:
-        server.wait_ready(lambda: postgres_answers(url))
-        ensure_database(url)
-        call_command("migrate", verbosity=0)
-        open_desk("SOL", daily_notional_cap_usd=10**9)
+    with own_database("SOL") as url:
         print(json.dumps(asyncio.run(measure(url, count))))
-    finally:
-        server.stop()
-        for path in {home.path, postgres.root}:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,362 @@
+"""Times a firing book from the engine to both venues, stage by stage, with the intent durable.
+
+The engine's own parts in one process, as `run_engine` wires them: `Engine.handle` of the book
+that opens a window, the executor, signing behind the firewall, the one SQL function in a
+PostgreSQL with fsync on, Kraken's socket and the node's HTTP. Both venues are stubs behind
+loopback sockets in a process of their own, which refuse every order. Floors of the same run:
+an append with fdatasync, a prepared one-row insert. "cpu" is this thread's processor time of a
+stage: what remains where others share the cores.
+Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import msgspec
+import psycopg
+import uvloop
+from psycopg.types.json import Jsonb
+from solders.keypair import Keypair
+
+from arbsite.clock import SystemClock, system_random
+from deploy.bench.database import own_database
+from deploy.bench.desk import pool_of_52_ticks
+from deploy.bench.tables import percentile, print_table
+from deploy.bench.wire_stubs import run_stubs
+from feeds.market.events import BookUpdated, PoolUpdated
+from feeds.sim import seeding
+from feeds.venues.base import CexEvent, DexEvent, DexSwap, SignedSwap
+from feeds.venues.kraken.auth import Credentials
+from feeds.venues.kraken.limits import Tier
+from feeds.venues.sockets import SocketConnection, SocketTransport
+from feeds.venues.solana.programs import PoolRef
+from feeds.venues.solana.rpc_channel import RpcEndpoint
+
+WARM_UP = 50
+CLOCK = SystemClock()
+UNLIMITED = Tier("bench", 1e9, 1.0, 1e9, 1.0)
+STAGES = (
+    ("decide: book in, intent out", "start", "decided"),
+    ("hop to the executor", "decided", "executing"),
+    ("plan both legs: build, firewall, sign", "executing", "signed"),
+    ("rows to JSON", "signed", "asked"),
+    ("durable intent: one round trip, fsync", "asked", "durable"),
+    ("hand-over to Kraken's socket", "durable", "kraken"),
+    ("hand-over to the node's HTTP", "durable", "solana"),
+    ("Kraken received, after hand-over", "kraken", "kraken_got"),
+    ("node received, after hand-over", "solana", "solana_got"),
+    ("detect → handed over to both", "start", "sent"),
+    ("detect → received by both", "start", "got"),
+)
+
+
+class Marks:
+    """When each stage of the present sample was reached, ns: on the wall, and worked by us."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, int] = {}
+        self.cpu: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Start a sample."""
+        self.wall, self.cpu = {}, {}
+        self.note("start")
+
+    def note(self, name: str) -> None:
+        """Note a stage the first time it is reached."""
+        if name not in self.wall:
+            self.cpu[name], self.wall[name] = time.thread_time_ns(), time.perf_counter_ns()
+
+
+class MarkedConnection:
+    """A socket that notes when an order is written."""
+
+    def __init__(self, inner: SocketConnection, marks: Marks) -> None:
+        self._inner, self._marks = inner, marks
+        self.recv, self.close = inner.recv, inner.close
+
+    async def send(self, text: str | bytes) -> None:
+        """Note an order, then write."""
+        if b"add_order" in bytes(text):  # type: ignore[arg-type]
+            self._marks.note("kraken")
+        await self._inner.send(text)
+
+
+class MarkedTransport(SocketTransport):
+    """Real sockets that note when an order or a swap is handed to them."""
+
+    marks: Marks
+
+    async def connect(self, url: str, *, timeout_s: float = 5.0) -> Any:
+        """Open a socket whose orders are noted."""
+        return MarkedConnection(await super().connect(url, timeout_s=timeout_s), self.marks)
+
+    async def http(self, method: str, url: str, **more: Any) -> Any:
+        """Perform the request, noted when it carries a swap."""
+        if b"sendTransaction" in more.get("body", b""):
+            self.marks.note("solana")
+        return await super().http(method, url, **more)
+
+
+def firing_engine(at_ns: int, number: int) -> tuple[Any, BookUpdated]:
+    """An engine that may trade SOL, and the book that makes it fire.
+
+    `number` tells the pools apart: the same swap would have the same signature.
+    """
+    from trading.engine import Engine
+    from trading.intent import SettingsApplied
+    from trading.tests.unit.desk import FAIR, book, settings_of, setup_events
+
+    spec = seeding.market_of("SOL").spec
+    state, _ = pool_of_52_ticks(-18_970)
+    liquidity = state.liquidity + number * 10**9
+    state = msgspec.structs.replace(state, address=spec.pool, slot=1000, liquidity=liquidity)
+    engine = Engine({"SOL": spec})
+    for event in setup_events(at_ns):
+        match event:
+            case PoolUpdated():
+                engine.handle(PoolUpdated(spec.pool, 1000, state, at_ns))
+            case SettingsApplied():
+                settings = settings_of(leg_order="concurrent")
+                engine.handle(SettingsApplied(settings=settings, at_ns=at_ns))
+            case _:
+                engine.handle(event)
+    return engine, book(at_ns, FAIR + 60)
+
+
+class Process:
+    """The parts of an engine process between the tick path and the venues."""
+
+    def __init__(self, url: str, port: int) -> None:
+        from feeds.venues.kraken.trading import KrakenTrading
+        from feeds.venues.solana.trading import SolanaTrading, TradingSettings
+        from trading.executor import Executor
+        from trading.ports import Desk, OrdersPerMinute
+        from trading.store import TradeStore
+
+        self.marks = marks = Marks()
+        market, keys = seeding.market_of("SOL"), seeding.simulated_credentials()
+        spec = market.spec
+        transport = MarkedTransport()
+        transport.marks = marks
+
+        class MarkedStore(TradeStore):
+            async def _call_record_intent(self, *args: Any) -> str:
+                marks.note("asked")
+                verdict = await super()._call_record_intent(*args)
+                marks.note("durable")
+                return verdict
+
+        class MarkedSolana(SolanaTrading):
+            def sign(self, swap: DexSwap) -> SignedSwap:
+                signed = super().sign(swap)
+                marks.note("signed")
+                return signed
+
+        base = f"//127.0.0.1:{port}"
+        wires = {"clock": CLOCK, "rng": system_random(), "sink": self._hear}
+        self.kraken = KrakenTrading(
+            transport, f"ws:{base}/kraken", f"http:{base}",
+            Credentials(keys.kraken_key, keys.kraken_secret), tier=UNLIMITED, **wires,  # type: ignore[arg-type]
+        )  # fmt: skip
+        ref = PoolRef(
+            spec.pool, "whirlpool", spec.base_mint, spec.quote_mint, *market.vaults, tick_spacing=4
+        )
+        node = RpcEndpoint("bench", "bench", f"http:{base}/rpc", f"ws:{base}/solana")
+        self.solana = MarkedSolana(
+            transport, (node,), Keypair.from_bytes(keys.wallet_secret), {spec.pool: ref}.get,
+            TradingSettings(mints=(spec.base_mint, spec.quote_mint)), **wires,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.transport = transport
+        self.store = MarkedStore(url, shard="main", clock=CLOCK)
+        self.executor = Executor(
+            Desk(
+                kraken=self.kraken,
+                solana=self.solana,
+                store=self.store,
+                clock=CLOCK,
+                emit=self._said,
+                mode=lambda _: "live",
+                settings=self._settings,
+                hedge_market=lambda _: None,
+                raise_stop=self._stopped,
+                orders_per_minute=OrdersPerMinute(10**9, 10**9),
+            )
+        )
+        self.refused = ""
+
+    def _hear(self, event: CexEvent | DexEvent) -> None:
+        """Nothing but refusals is ever said."""
+
+    def _said(self, event: Any) -> None:
+        self.refused = getattr(event, "reason", "")
+
+    def _settings(self, _asset: str) -> Any:
+        from trading.tests.intents import make_settings
+
+        self.marks.note("executing")
+        return make_settings(daily_notional_cap_usd=Decimal(10**9), daily_trades_cap=10**6)
+
+    async def _stopped(self, *what: str) -> None:
+        raise SystemExit(f"stopped: {what}")
+
+    async def fire(self, number: int) -> None:
+        """One sample: the book, the intent, both sends; back when the trade is closed."""
+        from trading.intent import Execute, NoteWindow
+
+        engine, book = firing_engine(CLOCK.now_ns(), number)
+        self.refused = ""
+        self.marks.begin()
+        effects = engine.handle(book)
+        self.marks.note("decided")
+        intent = next(each.intent for each in effects if isinstance(each, Execute))
+        note = next(each for each in effects if isinstance(each, NoteWindow))
+        await asyncio.create_task(self.executor.execute(intent, note))
+        async with asyncio.timeout(10):
+            while self.executor.open_trades:  # noqa: ASYNC110 - the product has no event for it
+                await asyncio.sleep(0.01)
+        if not {"kraken", "solana"} <= self.marks.wall.keys():
+            raise SystemExit(f"nothing was sent: {self.refused or self.marks.wall}")
+
+
+async def sample(
+    url: str, port: int, count: int, arrived: memoryview
+) -> list[tuple[dict[str, int], dict[str, int]]]:
+    """Fire `WARM_UP + count` times; the stages of the last `count`, ns."""
+    from trading.lease import Lease
+
+    process = Process(url, port)
+    lease = Lease(url, shard="main", holder="bench")
+    process.store.epoch = await lease.acquire()
+    await process.store.open()
+    tasks = [asyncio.create_task(each.run()) for each in (process.kraken, process.solana)]
+    async with asyncio.timeout(20):
+        while not (process.kraken.is_ready and process.solana.is_ready):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    gc.collect()
+    gc.freeze()
+    found = []
+    for number in range(WARM_UP + count):
+        await process.fire(number)
+        wall, cpu = process.marks.wall, process.marks.cpu
+        for at in (wall, cpu):
+            at["sent"] = max(at["kraken"], at["solana"])
+        wall["kraken_got"], wall["solana_got"] = arrived[2 * number], arrived[2 * number + 1]
+        wall["got"] = max(wall["kraken_got"], wall["solana_got"])
+        found.append((wall, cpu))
+        await asyncio.sleep(0.01)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await process.executor.close()
+    await process.transport.close()
+    await process.store.close()
+    await lease.release()
+    return found[WARM_UP:]
+
+
+async def _timed(count: int, one: Callable[[], Awaitable[None]]) -> list[int]:
+    took = []
+    for _ in range(WARM_UP + count):
+        start_ns = time.perf_counter_ns()
+        await one()
+        took.append(time.perf_counter_ns() - start_ns)
+        await asyncio.sleep(0.005)
+    return sorted(took[WARM_UP:])
+
+
+async def floors(url: str, count: int) -> list[list[object]]:
+    """What durability costs at least: a file, and one prepared row without anything else."""
+    payload = os.urandom(1_500).hex().encode()
+    with tempfile.NamedTemporaryFile(dir=Path.home()) as file:
+
+        async def append() -> None:
+            os.write(file.fileno(), payload)
+            os.fdatasync(file.fileno())
+
+        appended = await _timed(count, append)
+    keypair = Keypair()
+
+    async def sign() -> None:
+        keypair.sign_message(payload[:400])
+
+    signed = await _timed(count, sign)
+    conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    await conn.execute("CREATE TABLE bench (id bigserial PRIMARY KEY, payload jsonb)")
+    row = Jsonb({"payload": payload.decode()})
+
+    async def insert() -> None:
+        await conn.execute("INSERT INTO bench (payload) VALUES (%s)", [row], prepare=True)
+
+    inserted = await _timed(count, insert)
+    await conn.close()
+    return [
+        figures("floor: one ed25519 signature", signed, []),
+        figures("floor: append + fdatasync", appended, []),
+        figures("floor: prepared insert of one row", inserted, []),
+    ]
+
+
+def figures(name: str, taken: list[int], worked: list[int]) -> list[object]:
+    """One row of the table, µs; no processor time is known of what others did."""
+    ordered, cpu = sorted(taken), sorted(worked)
+    cells: list[object] = [percentile(ordered, share) / 1e3 for share in (0.5, 0.9, 0.99)]
+    cells += [percentile(cpu, share) / 1e3 if cpu else "" for share in (0.5, 0.99)]
+    return [name, *cells]
+
+
+def rows_of(found: list[tuple[dict[str, int], dict[str, int]]]) -> list[list[object]]:
+    """A row for each stage."""
+    return [
+        figures(
+            name,
+            [wall[to] - wall[begin] for wall, _ in found],
+            [cpu[to] - cpu[begin] for _, cpu in found if to in cpu],
+        )
+        for name, begin, to in STAGES
+    ]
+
+
+def main() -> None:
+    """Bring up the server and the stubs, measure, print, clean up."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=500, help="measured samples (default 500)")
+    parser.add_argument("--port", type=int, default=19_861, help="of the stubs")
+    options = parser.parse_args()
+    shared = SharedMemory(create=True, size=16 * (WARM_UP + options.count))
+    arrived = shared.buf.cast("q")
+    stubs = multiprocessing.get_context("spawn").Process(
+        target=run_stubs, args=(options.port, shared.name)
+    )
+    stubs.start()
+    try:
+        with own_database("SOL") as url:
+            found = uvloop.run(sample(url, options.port, options.count, arrived))
+            rows = rows_of(found) + uvloop.run(floors(url, options.count))
+    finally:
+        stubs.terminate()
+        stubs.join(5)
+        arrived.release()
+        shared.close()
+        shared.unlink()
+    heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99"]
+    print_table(f"Detect to both legs on the wire, {options.count} intents: µs", heads, rows)
+
+
+if __name__ == "__main__":
+    main()
