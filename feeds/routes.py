@@ -56,6 +56,7 @@ LABEL_KINDS: dict[str, PoolKind] = {
 
 SAMPLE_QUOTE_UNITS = 100
 _NS = 1_000_000_000
+_POLLED_SHARE = 0.8
 # Arrays on either side of a quoted price that its swap may touch: three of them is the most
 # a swap crosses, and the price may have moved by one before it lands.
 _ARRAYS_ASIDE = 3
@@ -181,9 +182,9 @@ class RouteDesk:
 
     @property
     def every_s(self) -> float:
-        """Seconds between two asks that keep within the account's rate."""
+        """Seconds between two asks: a little less than the account's rate, for the sampler."""
         requests = 2 if self.client.settings.shape == "v1" else 1
-        return requests / self.client.settings.per_second
+        return requests / (self.client.settings.per_second * _POLLED_SHARE)
 
     @property
     def latest(self) -> dict[tuple[str, bool], RouteSample]:

@@ -206,7 +206,7 @@ def test_nothing_is_bound_while_the_pool_can_be_quoted_or_where_nobody_answers(
 
 def test_asks_keep_within_the_accounts_rate_in_both_shapes(settings: Any) -> None:
     async def body() -> None:
-        for shape, every_s in (("v1", 4.0), ("v2", 2.0)):
+        for shape, every_s in (("v1", 5.0), ("v2", 2.5)):
             settings.JUPITER_API = shape
             assert Rig().desk.every_s == every_s
 
