@@ -1,4 +1,6 @@
-"""Stops an asset whose data cannot be trusted for longer than a glitch: clocks and dollars.
+"""Stops an asset whose data says what cannot be for longer than a glitch.
+
+Clocks that differ, dollars off their peg, a gap between the venues that never closes.
 
 The gates refuse the single decision at once; what lasts becomes HEDGE-ONLY with an
 incident, which a person lifts. One watch per asset, driven by the timer; pure. Called by
@@ -14,6 +16,8 @@ from trading.intent import ModeApplied, RequestStop
 
 CLOCK_RULE: Final = "clock_skew"
 DEPEG_RULE: Final = "depeg"
+BASIS_RULE: Final = "standing_basis"
+_RULES: Final = (CLOCK_RULE, DEPEG_RULE, BASIS_RULE)
 # A single delayed answer or a lone order far from the market is over by then.
 LASTS_NS: Final = 3_000_000_000
 
@@ -31,16 +35,16 @@ class IntegrityWatch:
 
     def apply(self, row: ModeApplied) -> None:
         """Learn what is in force: lifted while the data is still bad, it is asked for again."""
-        if row.rule in (CLOCK_RULE, DEPEG_RULE):
+        if row.rule in _RULES:
             self._asked.add(row.rule)
         else:
             self._asked.clear()
 
     def check(self, state: GateState, limits: GateLimits, at_ns: int) -> list[RequestStop]:
         """Judge at a timer beat; each stop is asked for once until it is answered."""
-        found = {CLOCK_RULE: _clock_fault(state, limits), DEPEG_RULE: _depeg(state, limits)}
+        faults = (_clock_fault(state, limits), _depeg(state, limits), _basis(state))
         stops = []
-        for rule, fault in found.items():
+        for rule, fault in zip(_RULES, faults, strict=True):
             if fault is None:
                 self._since.pop(rule, None)
                 continue
@@ -70,3 +74,10 @@ def _depeg(state: GateState, limits: GateLimits) -> tuple[str, str, str] | None:
         if limit < abs(bps) < float("inf"):
             return f"{asset} is off its dollar", f"{bps:+.0f} bps", f"{limit:g} bps"
     return None
+
+
+def _basis(state: GateState) -> tuple[str, str, str] | None:
+    if not state.standing_basis:
+        return None
+    # A bridged token, suspended withdrawals, a wrong market: a person has to look.
+    return "A one-signed gap between the venues does not close", state.standing_basis, "none"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from feeds.market.events import TickerUpdated, VenueStatus
+from risk.anomaly import BasisModel
 from trading.engine import Engine
-from trading.intent import RequestStop
+from trading.engine_state import EngineModel
+from trading.intent import RequestStop, SettingsApplied
 
 from .builders import make_spec
-from .desk import FAIR, Market, mark, mode
+from .desk import FAIR, Market, mark, mode, settings_of
 
 WIDE = FAIR + 120
 
@@ -89,6 +91,24 @@ def test_a_dollar_off_its_peg_stops_only_what_is_quoted_in_it() -> None:
     market.tell(mark(market.after(1), "USDC/USD", 9_990))
     market.alive()
     assert len(market.intents) == 1
+
+
+def test_a_gap_that_never_closes_is_alerted_and_never_traded() -> None:
+    model = EngineModel(basis=BasisModel(sample_ns=10**9, samples=5))
+    market = Market(Engine({"SOL": make_spec()}, model=model), mode="observe")
+    for _ in range(5):
+        market.book(FAIR + 60, after_ms=500)
+        market.book(FAIR + 61, after_ms=500)
+    assert stops(market) == []
+    market.tell(SettingsApplied(settings=settings_of(version=2), at_ns=market.after(1)))
+    market.effects.clear()
+    for _ in range(40):
+        market.alive(100)
+        market.book(FAIR + 60, after_ms=1)
+    assert market.intents == []
+    ((scope, rule, value),) = stops(market)
+    assert (scope, rule) == ("SOL", "standing_basis")
+    assert "bps in 5 samples" in value
 
 
 def ticker(market: Market, bid: int, ask: int) -> None:
