@@ -30,10 +30,13 @@ export function Frame() {
       <Sidebar />
       <div className="flex min-w-0 flex-1 flex-col">
         <StatusBar killAsked={killAsked} onKillAsk={setKillAsked} />
-        <BannerStack />
-        <main id="content" tabIndex={-1} className="min-w-0 flex-1 p-4 pt-3 outline-none max-sm:px-3">
-          <Outlet />
-        </main>
+        {/* An open slide-over takes its room: it never lies over a banner or a row. */}
+        <div className="flex min-w-0 flex-1 flex-col lg:has-[[data-sheet]]:pr-[520px]">
+          <BannerStack />
+          <main id="content" tabIndex={-1} className="min-w-0 flex-1 p-4 pt-3 outline-none max-sm:px-3">
+            <Outlet />
+          </main>
+        </div>
         <DroppedFrames />
         <CommandStatus />
       </div>

@@ -46,7 +46,7 @@ function BannerRow({ banner }: { readonly banner: Banner }) {
       }
       data-state={banner.tone}
       className={cn(
-        "flex min-h-[38px] items-center gap-3 rounded-control border px-3.5 py-2",
+        "flex min-h-[38px] items-center gap-3 rounded-control border px-3.5 py-2 max-sm:flex-wrap",
         TONE[banner.tone],
       )}
     >
@@ -56,7 +56,7 @@ function BannerRow({ banner }: { readonly banner: Banner }) {
         strokeWidth={1.75}
         className={cn("shrink-0", banner.tone === "warn" && "text-warn")}
       />
-      <p className="min-w-0 flex-1">
+      <p className="min-w-0 flex-1 max-sm:basis-3/4">
         <span className="mr-2.5 font-semibold">{banner.title}</span>
         <span className={crit ? "" : "text-text-2"}>{banner.body}</span>
       </p>

@@ -1,4 +1,5 @@
 /** Signed terms around a middle line, with their sum: the numbers first, the bars beside them. */
+import * as format from "@/lib/format";
 import { compare, magnitude, parseDecimal, ratio, sign } from "@/lib/decimal";
 
 import { Pnl } from "./values";
@@ -32,6 +33,7 @@ export function SignedBars({ label, rows, sum, decimals = 2, bars = true }: {
   readonly rows: readonly Row[];
   readonly sum: { readonly words: string; readonly usd: string };
   readonly decimals?: number;
+  /** Without bars the terms are amounts, not gains and losses: only the sum has a colour. */
   readonly bars?: boolean;
 }) {
   const widest = widestOf(rows);
@@ -60,7 +62,7 @@ export function SignedBars({ label, rows, sum, decimals = 2, bars = true }: {
                 </td>
               ) : null}
               <td className="pl-3 text-right">
-                <Pnl value={row.usd} decimals={decimals} />
+                {bars ? <Pnl value={row.usd} decimals={decimals} /> : format.pnl(row.usd, decimals)}
               </td>
             </tr>
           );

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import * as fixtures from "@/testing/fixtures";
 import { NOW } from "@/testing/now";
+import { parkedTrade } from "@/testing/trade-fixtures";
 
 import { type BannerInput, bannersFor, reasonText } from "./banners";
 import type { Status } from "./frames";
@@ -128,4 +129,30 @@ it("writes a reason with number and limit once", () => {
     "Book stale 12.4 s (limit 10 s)",
   );
   expect(reasonText({ text: "Paused by operator", value: "", limit: "" })).toBe("Paused by operator");
+});
+
+describe("a trade that waits for a person", () => {
+  const parked = parkedTrade(NOW);
+  const incidents = fixtures.incidents(NOW, "operator");
+
+  it("has one red row, with the suggested act and a way to the trade", () => {
+    const rows = bannersFor(input({ trades: [parked], incidents }));
+    expect(rows.map((row) => [row.kind, row.tone])).toEqual([["operator", "crit"]]);
+    expect(rows[0]?.body).toContain("Suggested: sell it on kraken, about 2.11 USD");
+    expect(rows[0]?.trade).toBe(parked.id);
+    expect(rows[0]?.acknowledge).toBe(43);
+  });
+
+  it("stays red after the alarm was acknowledged, and without any alarm", () => {
+    const acked = incidents.map((one) => ({ ...one, state: "acked" as const }));
+    const [row] = bannersFor(input({ trades: [parked], incidents: acked }));
+    expect(row?.kind).toBe("operator");
+    expect(row?.acknowledge).toBeUndefined();
+    const [alone] = bannersFor(input({ trades: [parked] }));
+    expect(alone?.body).toContain("4.2500 SOL left over: 3 hedges were not enough");
+  });
+
+  it("is named only while it waits; the alarm then stands for itself", () => {
+    expect(kinds({ trades: [{ ...parked, state: "closed" }], incidents })).toEqual(["incident"]);
+  });
 });

@@ -25,7 +25,8 @@ export function ticks(scale: Scale, count: number): readonly number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10) * power;
   const found: number[] = [];
-  for (let at = Math.ceil(scale.low / step); at * step <= scale.high + step * 1e-9; at += 1) {
+  // Adding 0 makes of −0, which would be written with a sign, plain 0.
+  for (let at = Math.ceil(scale.low / step) + 0; at * step <= scale.high + step * 1e-9; at += 1) {
     found.push(at * step);
   }
   return found;

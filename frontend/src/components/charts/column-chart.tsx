@@ -4,6 +4,7 @@ import { useId } from "react";
 import { place, scaleOf, ticks } from "@/lib/plot";
 
 import { ChartFrame } from "./chart-frame";
+import { useWidth } from "./use-width";
 
 export interface Column {
   readonly label: string;
@@ -27,7 +28,7 @@ interface ColumnChartProps {
   readonly mark?: { readonly before: number; readonly words: string };
 }
 
-const W = 440;
+const START_W = 440;
 const H = 220;
 const LEFT = 36;
 const FLOOR = 192;
@@ -36,6 +37,7 @@ const TOP = 22;
 export function ColumnChart(props: ColumnChartProps) {
   const { columns, every, mark, counted, part } = props;
   const id = useId();
+  const [measure, W] = useWidth(START_W);
   const up = scaleOf(columns.map((column) => column.count), [0, 4]);
   const step = (W - LEFT - 4) / Math.max(1, columns.length);
   const atX = (index: number) => LEFT + index * step;
@@ -56,6 +58,7 @@ export function ColumnChart(props: ColumnChartProps) {
       {...(props.context === undefined ? {} : { context: props.context })}
       {...(part === undefined ? {} : { legend: <Legend counted={counted} part={part} /> })}
     >
+      <div ref={measure}>
       <svg role="img" aria-labelledby={id} viewBox={`0 0 ${W} ${H}`} className="block h-auto w-full">
         <title id={id}>{props.summary}</title>
         {ticks(up, 4).filter(Number.isInteger).map((value) => (
@@ -88,6 +91,7 @@ export function ColumnChart(props: ColumnChartProps) {
           </g>
         )}
       </svg>
+      </div>
     </ChartFrame>
   );
 }

@@ -5,6 +5,7 @@ import { cn } from "@/lib/cn";
 import { place, scaleOf, thinned, ticks } from "@/lib/plot";
 
 import { ChartFrame } from "./chart-frame";
+import { useWidth } from "./use-width";
 
 export interface Line {
   readonly label: string;
@@ -21,7 +22,7 @@ interface LineChartProps {
   readonly y: (value: number) => string;
 }
 
-const W = 720;
+const START_W = 720;
 const H = 240;
 const LEFT = 64;
 const FLOOR = 212;
@@ -36,6 +37,7 @@ const DASHES = ["", "", "", "6 3", "2 3", "8 3 2 3"];
 
 export function LineChart({ name, title, summary, lines, x, y }: LineChartProps) {
   const id = useId();
+  const [measure, W] = useWidth(START_W);
   const shown = lines.slice(0, MOST_LINES);
   const all = shown.flatMap((line) => line.points);
   const across = scaleOf(all.map(([at]) => at));
@@ -58,12 +60,13 @@ export function LineChart({ name, title, summary, lines, x, y }: LineChartProps)
         </span>
       ))}
     >
+      <div ref={measure}>
       <svg role="img" aria-labelledby={id} viewBox={`0 0 ${W} ${H}`} className="block h-auto w-full">
         <title id={id}>{summary}</title>
         {ticks(up, 4).map((value) => (
           <g key={value}>
             <line x1={LEFT} x2={W - 8} y1={atY(value)} y2={atY(value)} className={value === 0 ? "stroke-line-control" : "stroke-line"} />
-            <text x={LEFT - 8} y={atY(value) + 4} textAnchor="end" className="fill-text-3 text-[12px]">
+            <text x={LEFT - 8} y={atY(value) + 4} textAnchor="end" className="fill-text-3 text-[11px]">
               {y(value)}
             </text>
           </g>
@@ -74,7 +77,7 @@ export function LineChart({ name, title, summary, lines, x, y }: LineChartProps)
             x={LEFT + share * (W - LEFT - 8)}
             y={FLOOR + 20}
             textAnchor={share === 0 ? "start" : share === 1 ? "end" : "middle"}
-            className="fill-text-3 text-[12px]"
+            className="fill-text-3 text-[11px]"
           >
             {all.length === 0 ? "" : x(across.low + share * (across.high - across.low))}
           </text>
@@ -91,6 +94,7 @@ export function LineChart({ name, title, summary, lines, x, y }: LineChartProps)
           />
         ))}
       </svg>
+      </div>
     </ChartFrame>
   );
 }

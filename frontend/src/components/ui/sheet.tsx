@@ -34,8 +34,9 @@ export function Sheet({ label, head, onClose, children, testId, closeTestId }: S
   return (
     <aside
       aria-label={label}
+      data-sheet=""
       data-testid={testId}
-      className="fixed inset-y-0 right-0 z-10 flex w-[min(520px,100vw)] flex-col border-l border-line-2 bg-surface-1 pt-[52px] shadow-overlay max-lg:z-[15] max-lg:w-full max-lg:pt-[100px] max-sm:pb-14 sm:max-lg:pl-14"
+      className="fixed inset-y-0 right-0 z-10 flex w-[min(520px,100vw)] flex-col border-l border-line-2 bg-surface-1 pt-[52px] shadow-overlay max-lg:z-[15] max-lg:w-full max-lg:pt-[96px] max-sm:pt-[108px] max-sm:pb-14 sm:max-lg:pl-14"
     >
       <header className="flex items-start gap-3 border-b border-line px-4 py-3">
         <div className="min-w-0 flex-1">{head}</div>

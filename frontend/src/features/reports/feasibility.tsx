@@ -56,7 +56,7 @@ function Answer({ report }: { readonly report: Feasibility }) {
           <Facts
             rows={[
               ["Windows a day", perDay(found)],
-              ["Largest taker fee that clears", bpsOr(found.largest_taker_bps, "none")],
+              ["Largest taker fee that clears", bpsOr(found.largest_taker_bps, found.verdict === "abstain" ? "not told" : "none")],
               ["Break-even gap", `${format.bps(found.break_even_bps)} bps`],
               ["Gap asked for", `${format.bps(found.needed_bps)} bps`],
               ["Gap p50, p95, p99", [found.gap_p50_bps, found.gap_p95_bps, found.gap_p99_bps].map((gap) => format.bps(gap, true)).join(", ")],

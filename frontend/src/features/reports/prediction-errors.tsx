@@ -28,11 +28,17 @@ const COLUMNS: readonly Column<PredictionRow>[] = [
       cell: (row) => <Against target={target} row={row} />,
     }),
   ),
-  { head: "p5, bps", right: true, cell: (row) => format.bps(row.figures.bps_p5, true) },
-  { head: "p50, bps", right: true, cell: (row) => format.bps(row.figures.bps_p50, true) },
-  { head: "p95, bps", right: true, cell: (row) => format.bps(row.figures.bps_p95, true) },
+  {
+    head: "p5, p50, p95, bps",
+    right: true,
+    cell: ({ figures }) => [figures.bps_p5, figures.bps_p50, figures.bps_p95].map((one) => format.bps(one, true)).join(", "),
+  },
   { head: "Calibration, 1 and $0", right: true, cell: (row) => calibration(row) },
-  { head: "Inside the 80%", right: true, cell: (row) => shareWords(row.figures.coverage80) },
+  {
+    head: "Inside the 80%",
+    right: true,
+    cell: ({ figures }) => <span title={shareWords(figures.coverage80)}>{ratioWords(figures.coverage80.value)}</span>,
+  },
   { head: "Haircut, bps", right: true, cell: (row) => <Haircut row={row} /> },
 ];
 

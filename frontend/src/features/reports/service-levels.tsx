@@ -13,7 +13,7 @@ import { testId } from "@/lib/testids";
 const EVERY_MS = 10_000;
 
 const COLUMNS: readonly Column<ServiceLevel>[] = [
-  { head: "Promise", cell: (row) => <span className="font-semibold">{row.name}</span> },
+  { head: "Promise", cell: (row) => <span className="inline-block font-semibold first-letter:uppercase">{row.name}</span> },
   { head: "Target", right: true, cell: (row) => <span className="text-text-2">{row.target}</span> },
   { head: "Seen", right: true, cell: (row) => row.seen },
   { head: "n", right: true, cell: (row) => <span className="text-text-2">{row.n.toLocaleString("en-US")}</span> },

@@ -28,15 +28,23 @@ import { TradeOrders } from "./trade-orders";
 
 const ORDERS_EVERY_MS = 1500;
 
-export function TradeSheet({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
-  const live = useDesk("trades")?.find((trade) => trade.id === id);
+export function TradeSheet({ id, stored, onClose }: {
+  readonly id: string;
+  /** The row as listed, where the stream does not have it. */
+  readonly stored: Trade | undefined;
+  readonly onClose: () => void;
+}) {
+  const live = useDesk("trades")?.find((trade) => trade.id === id) ?? stored;
+  // A paper trade has no venue records, so there is nothing more of it than its row.
+  const asPaper = live?.book === "paper";
+  const params = asPaper ? null : { trade_id: id };
   // A newer version of the row means that there is more to read.
   const again = live?.version ?? 0;
-  const picture = useRead("/v1/trades/{trade_id}", { trade_id: id }, { again });
-  const error = useRead("/v1/trades/{trade_id}/prediction", { trade_id: id }, { again });
+  const picture = useRead("/v1/trades/{trade_id}", params, { again });
+  const error = useRead("/v1/trades/{trade_id}/prediction", params, { again });
   const trade = (live ?? picture.data?.trade) as Trade | undefined;
   const asked = trade !== undefined && trade.state !== "closed";
-  const orders = useRead("/v1/trades/{trade_id}/resolutions", { trade_id: id }, {
+  const orders = useRead("/v1/trades/{trade_id}/resolutions", params, {
     everyMs: asked ? ORDERS_EVERY_MS : 0,
   });
   return (
@@ -69,7 +77,7 @@ export function TradeSheet({ id, onClose }: { readonly id: string; readonly onCl
       {orders.data === undefined || orders.data.rows.length === 0 ? null : (
         <TradeOrders orders={orders.data.rows} onApproved={orders.reload} />
       )}
-      {picture.data === undefined ? (
+      {asPaper ? <Paper trade={live} /> : picture.data === undefined ? (
         picture.error === null ? <SkeletonRows rows={8} height={40} /> : null
       ) : (
         <Body picture={picture.data} error={error.data} />
@@ -99,6 +107,23 @@ function Head({ trade }: { readonly trade: Trade }) {
         </span>
       </div>
     </>
+  );
+}
+
+function Paper({ trade }: { readonly trade: Trade }) {
+  return (
+    <SheetPart title="On paper">
+      <p className="mb-2 text-text-2">Nothing was sent: a model of landing and latency filled it at live prices.</p>
+      <Facts
+        rows={[
+          ["Predicted", <Pnl key="predicted" value={trade.expected_pnl_usd} decimals={4} />],
+          ["Realised", trade.realised_pnl_usd === null ? "not closed yet" : <Pnl key="realised" value={trade.realised_pnl_usd} decimals={4} />],
+          ["Order of the legs", trade.policy.replaceAll("_", " ")],
+          ["Both filled", format.latency(trade.both_filled_ms)],
+          ...trade.legs.map((leg) => [`${leg.venue} ${leg.side}`, `${format.quantity(leg.filled)} at ${format.price(leg.price)}`] as const),
+        ]}
+      />
+    </SheetPart>
   );
 }
 

@@ -10,8 +10,10 @@ import { Card, Empty, SkeletonRows } from "@/components/ui/card";
 import { Direction, Money, Pnl, Unknown, UtcTime } from "@/components/values";
 import { outcomeOf } from "@/lib/execution";
 import * as format from "@/lib/format";
-import type { Trade } from "@/lib/frames";
+import { mergeRows } from "@/lib/desk";
+import { type Trade, tradeSchema } from "@/lib/frames";
 import { useDesk } from "@/lib/live";
+import { useRead } from "@/lib/read";
 import { directionEnds } from "@/lib/states";
 import { testId } from "@/lib/testids";
 
@@ -86,12 +88,12 @@ function Outcome({ trade }: { readonly trade: Trade }) {
   );
 }
 
-const BOOKS = ["all", "live", "paper"] as const;
-type Books = (typeof BOOKS)[number];
-const BOOK_WORD: Record<Books, string> = { all: "All", live: "Live", paper: "Paper" };
+const BOOKS = ["live", "paper"] as const;
+type Book = Trade["book"];
+const BOOK_WORD: Record<Book, string> = { live: "Live", paper: "Paper" };
 
 /** Which ledger is listed; paper trades carry their own mark and are never summed with live. */
-function BookFilter({ book, onBook }: { readonly book: Books; readonly onBook: (book: Books) => void }) {
+function BookFilter({ book, onBook }: { readonly book: Book; readonly onBook: (book: Book) => void }) {
   return (
     <div role="group" aria-label="Ledger" className="flex overflow-hidden rounded-control border border-line-2">
       {BOOKS.map((one) => (
@@ -110,16 +112,24 @@ function BookFilter({ book, onBook }: { readonly book: Books; readonly onBook: (
   );
 }
 
-function bookOf(text: string | null): Books {
-  return BOOKS.find((one) => one === text) ?? "all";
+/** Trades of a book, newest first: paper ones as stored, live ones as the stream has them. */
+function useTrades(book: Book): readonly Trade[] | undefined {
+  const streamed = useDesk("trades");
+  const stored = useRead("/v1/trades", book === "paper" ? { book, limit: "100" } : null);
+  const own = streamed?.filter((trade) => trade.book === book);
+  if (book === "live" || own === undefined) return own;
+  const listed = tradeSchema.array().safeParse(stored.data?.rows ?? []);
+  return mergeRows(listed.data ?? [], own, (row) => row.id, (row) => row.detect_at_ns);
 }
 
 export function Trades() {
-  const trades = useDesk("trades");
+  const mode = useDesk("status")?.mode;
   const [search, setSearch] = useSearchParams();
-  const book = bookOf(search.get("book"));
+  const home: Book = mode === "paper" ? "paper" : "live";
+  const asked = search.get("book");
+  const book = BOOKS.find((one) => one === asked) ?? home;
   const opened = search.get("sel");
-  const shown = trades?.filter((trade) => book === "all" || trade.book === book);
+  const shown = useTrades(book);
   const change = (name: "sel" | "book", value: string | null) => {
     setSearch((before) => {
       const next = new URLSearchParams(before);
@@ -134,16 +144,20 @@ export function Trades() {
       <CardBoundary name="Trades">
         <Card
           title="Trades"
-          context="the last 20 at sign-in and every one since"
-          aside={<BookFilter book={book} onBook={(next) => change("book", next === "all" ? null : next)} />}
+          context={
+            book === "paper"
+              ? "model fills in a ledger of their own, never summed with live"
+              : "the last 20 at sign-in and every one since"
+          }
+          aside={<BookFilter book={book} onBook={(next) => change("book", next === home ? null : next)} />}
         >
           {shown === undefined ? (
             <SkeletonRows rows={10} height={40} />
           ) : shown.length === 0 ? (
             <Empty>
-              {book === "all"
+              {book === "live"
                 ? "No trades yet. They appear here when both legs of a window are sent."
-                : `No ${book} trades yet.`}
+                : "No paper trades yet. An asset on paper makes them at live prices, sending nothing."}
             </Empty>
           ) : (
             <ListTable
@@ -161,7 +175,7 @@ export function Trades() {
       </CardBoundary>
       {opened === null ? null : (
         <CardBoundary name="Trade">
-          <TradeSheet key={opened} id={opened} onClose={() => change("sel", null)} />
+          <TradeSheet key={opened} id={opened} stored={shown?.find((row) => row.id === opened)} onClose={() => change("sel", null)} />
         </CardBoundary>
       )}
     </div>
