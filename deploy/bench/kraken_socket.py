@@ -33,6 +33,7 @@ import kraken_frames
 import uvloop
 from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.protocol import State
 
 from arbsite.clock import SystemClock, seeded_random
 from feeds.market.events import BookUpdated, MarketEvent
@@ -92,6 +93,8 @@ async def play(socket: ServerConnection, frames: list[bytes], rate: int, count: 
                 transport.write(wire(stamped(frame)))
         else:
             for batch in flat:
+                if socket.state is not State.OPEN:
+                    return
                 transport.write(batch)
                 await drained(transport)
             sent += len(updates)

@@ -13,7 +13,7 @@ import msgspec
 from feeds.market import refusals
 from feeds.market.pools import Amounts, CpmmPool, QuoteRefused, Swap
 from feeds.market.refusals import SwapRefused
-from feeds.market.steps import FEE_DENOMINATOR, U64_MAX, fee_on_top_ceil
+from feeds.market.steps import FEE_DENOMINATOR, U64_MAX
 
 _STATUS_SWAP_DISABLED = 1 << 2
 
@@ -32,14 +32,15 @@ def swap(
 
     Input rounds up, output down. Dust of exact-out depends on `pool.program_build`.
     """
-    try:
-        return _swap(pool, amount, exact_in, a_to_b, now_s)
-    except SwapRefused as refused:
-        return refused.reason
-
-
-def _swap(pool: CpmmPool, amount: int, exact_in: bool, a_to_b: bool, now_s: int) -> Swap:
-    amount_in, amount_out, fee = CpmmQuoter(pool, a_to_b=a_to_b).exactly(amount, exact_in, now_s)
+    quoted = CpmmQuoter(pool, a_to_b=a_to_b).quote(amount, exact_in, now_s)
+    if isinstance(quoted, QuoteRefused):
+        return quoted
+    amount_in, amount_out = quoted.amount_in, quoted.amount_out
+    if exact_in:
+        fee = -(-amount * pool.trade_fee_rate // FEE_DENOMINATOR)
+    else:
+        held_in, held_out = reserves(pool) if a_to_b else reserves(pool)[::-1]
+        fee = amount_in - input_ceil(held_in, held_out, amount, pool.program_build)
     return Swap(amount_in, amount_out, fee, 0, _after(pool, amount_in, amount_out, fee, a_to_b))
 
 
@@ -66,31 +67,27 @@ class CpmmQuoter:
 
     def quote(self, amount: int, exact_in: bool, now_s: int = 0) -> Amounts | QuoteRefused:
         """Quote `amount` raw units (input if `exact_in`, else output) in a block at `now_s`."""
-        try:
-            amount_in, amount_out, _ = self.exactly(amount, exact_in, now_s)
-        except SwapRefused as refused:
-            return refused.reason
-        return Amounts(amount_in, amount_out)
-
-    def exactly(self, amount: int, exact_in: bool, now_s: int) -> tuple[int, int, int]:
-        """Return (input, output, fee in the input); raises SwapRefused."""
         if amount <= 0 or now_s < self._opens_s:
-            raise SwapRefused(self._refusal(amount, now_s))
+            return self._refusal(amount, now_s)
+        held_in, held_out, rate = self._held_in, self._held_out, self._fee_rate
+        # `output_floor` and `input_ceil` in place: a call costs as much as either.
         if exact_in:
-            fee = -(-amount * self._fee_rate // FEE_DENOMINATOR)
-            amount_in, amount_out = (
-                amount,
-                output_floor(self._held_in, self._held_out, amount - fee),
-            )
-            if amount_out == 0:
-                raise SwapRefused(refusals.CPMM_ZERO)
+            swapped = amount - -(-amount * rate // FEE_DENOMINATOR)
+            amount_out = swapped * held_out // (held_in + swapped)
+            if amount > U64_MAX:
+                return refusals.AMOUNT_RANGE if amount_out else refusals.CPMM_ZERO
+            return Amounts(amount, amount_out) if amount_out else refusals.CPMM_ZERO
+        left, owed = held_out - amount, held_in * amount
+        if owed < left or left <= 0:
+            # An input below one unit, or more than there is: the builds differ here.
+            try:
+                swapped = input_ceil(held_in, held_out, amount, self._build)
+            except SwapRefused as refused:
+                return refused.reason
         else:
-            swapped = input_ceil(self._held_in, self._held_out, amount, self._build)
-            fee = fee_on_top_ceil(swapped, self._fee_rate)
-            amount_in, amount_out = swapped + fee, amount
-        if amount_in > U64_MAX:
-            raise SwapRefused(refusals.AMOUNT_RANGE)
-        return amount_in, amount_out, fee
+            swapped = -(-owed // left)
+        amount_in = swapped - -swapped * rate // (FEE_DENOMINATOR - rate)
+        return Amounts(amount_in, amount) if amount_in <= U64_MAX else refusals.AMOUNT_RANGE
 
     def _refusal(self, amount: int, now_s: int) -> QuoteRefused:
         """Why nothing of `amount` is swapped now, in the program's order of checks."""
