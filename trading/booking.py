@@ -78,7 +78,10 @@ def fill_from_receipt(intent: Intent, receipt: DexReceipt, *, booked: bool) -> F
 
 
 def expected_dex_fill(intent: Intent, attempt: AttemptRecord, at_ns: int) -> FillRecord:
-    """A processed sighting: base exact by construction, quote as quoted until the meta."""
+    """A processed sighting: base exact by construction, quote as quoted until the meta.
+
+    A purchase by route may have brought a little more: its meta tells.
+    """
     spec = intent.spec
     sign = 1 if attempt.side == "buy" else -1
     share = attempt.qty / (Decimal(intent.base_raw).scaleb(-spec.base_decimals))
