@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import psycopg
 
 from arbsite import metrics
 from arbsite.bus import Bus
-from arbsite.clock import Clock, at_from_ns
+from arbsite.clock import Clock
 from arbsite.logs import event_logger
 from feeds import bus_wire
 from feeds.assembly import Venues
@@ -78,9 +77,9 @@ from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
 from trading.route_quotes import RouteQuotes, RouteSizes
 from trading.sampling import Sampler
+from trading.showing import Showing
 from trading.start_record import StartRecord
 from trading.store import TradeStore
-from trading.venue_health import VenuePills
 from trading.venue_reads import VenueReads
 
 log = event_logger(__name__)
@@ -129,7 +128,7 @@ class EngineHost:
         self._measure = Measure()
         self._gap = asyncio.Event()
         self._link = DeskLink(
-            dsn, self._state, clock, apply=self.apply, show_status=self._show_status
+            dsn, self._state, clock, apply=self.apply, show_status=lambda: self._showing.status()
         )
         setup = EngineSetup(specs=specs)
         self._engine = setup.build()
@@ -188,13 +187,14 @@ class EngineHost:
             RouteSizes(max_usd=self._venues.routes.max_usd),
         )  # fmt: skip
         self._pictures = Pictures(bus, self._state, profile=profile)
-        self._pills = VenuePills()
+        self._showing = Showing(
+            self._pictures, self._measure,
+            engine=self._engine, venues=self._venues, executor=self._executor,
+            state=self._state, store=self._store, clock=clock,
+        )  # fmt: skip
         self._markouts = Markouts(self._store, specs, self._hedge_market)
-        self._notes: list[NoteWindow] = []
-        self._shown: list[NoteWindow] = []
         self._deciding = False
-        self._started_ns = clock.now_ns()
-        self._start = StartRecord(self._store, clock, began_ns=began_ns or self._started_ns)
+        self._start = StartRecord(self._store, clock, began_ns=began_ns or clock.now_ns())
 
     # ---- life -----------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ class EngineHost:
         await self._link.obey_restart_rule(self._lease, self._max_recent_starts)
         self._tasks.start(self._link.listen(), "listen")
         self._tasks.start(self._link.follow(), "desk")
-        self._tasks.every(0.25, self._show_status, "status")
+        self._tasks.every(0.25, self._showing.status, "status")
 
     async def _beat(self) -> None:
         """Keep the lease; without the database nothing new starts, and somebody is paged."""
@@ -272,10 +272,10 @@ class EngineHost:
         else:
             self._tasks.start(self._take_from_bus(), "bus-feeds")
         self._tasks.every(0.1, self._tick, "timer")
-        self._tasks.every(1.0, self._write_windows, "windows")
+        self._tasks.every(1.0, self._showing.write_windows, "windows")
         self._tasks.every(1.0, self._markouts.save, "markouts")
-        self._tasks.every(0.05, self._show_spreads, "spreads")
-        self._tasks.every(1.0, self._show_metrics, "metrics")
+        self._tasks.every(0.05, self._showing.spreads, "spreads")
+        self._tasks.every(1.0, self._showing.metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
         if self._venues.routes.is_allowed:
             self._tasks.start(self._routes.run(), "routes")
@@ -312,7 +312,7 @@ class EngineHost:
         await self._executor.close()
         await self._tasks.cancel()
         if self._tasks.failure is None:
-            await self._write_windows()
+            await self._showing.write_windows()
         await self._venues.close()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -330,11 +330,11 @@ class EngineHost:
         effects = self._handle(event)
         for effect in effects:
             if isinstance(effect, SignalSeen):
-                self._count_signal(effect)
+                self._showing.signal(effect)
             elif isinstance(effect, Execute):
                 self._execute(effect.intent, effects)
             elif isinstance(effect, NoteWindow):
-                self._note(effect)
+                self._showing.note(effect)
             elif isinstance(effect, RequestStop):
                 self._tasks.start(self._link.stop(effect), "stop")
             elif isinstance(effect, RequestResume):
@@ -354,19 +354,6 @@ class EngineHost:
         if self._sampler.wants(intent):
             self._tasks.start(self._sampler.sample(intent), "sample")
         self._tasks.start(self._pictures.bound_quote(intent), "bound-quote")
-
-    def _note(self, note: NoteWindow) -> None:
-        self._notes.append(note)
-        self._shown.append(note)
-        self._measure.window(note)
-
-    def _count_signal(self, signal: SignalSeen) -> None:
-        now_ns = self._clock.now_ns()
-        micros = (now_ns - signal.recv_ns) / 1e3
-        self._pictures.signals += 1
-        self._pictures.opportunities += signal.is_opportunity
-        self._pictures.latency.add(micros, now_ns)
-        self._measure.signal(micros)
 
     def _on_trading_event(self, event: CexEvent | DexEvent) -> None:
         """A venue's word about our own orders and balances."""
@@ -406,48 +393,6 @@ class EngineHost:
 
     async def _show_holdings(self) -> None:
         await self._reads.holdings(self._pictures, self._marks_usd())
-
-    async def _write_windows(self) -> None:
-        notes, self._notes = self._notes, []
-        latest = {note.window.window_id: note for note in notes}
-        try:
-            await self._store.save_windows(
-                [
-                    (n.window, n.decision, n.gate, n.gate_value, n.gate_limit)
-                    for n in latest.values()
-                ]
-            )
-        except psycopg.OperationalError as error:
-            self._notes = [*notes, *self._notes]
-            log.warning("windows.not_saved", error=str(error)[:200])
-
-    async def _show_status(self) -> None:
-        frame = await self._pictures.status(
-            now_ns=self._clock.now_ns(),
-            started_ns=self._started_ns,
-            epoch=self._store.epoch,
-            venues=self._pills.draw(self._engine, self._venues, self._clock.now_ns()),
-            executor=self._executor,
-            routes=self._venues.routes.rows(),
-        )
-        self._measure.status(frame)
-
-    async def _show_spreads(self) -> None:
-        now_ns = self._clock.now_ns()
-        await self._pictures.spreads(self._engine.spread_rows(now_ns), now_ns)
-        shown, self._shown = self._shown, []
-        await self._pictures.windows(shown, now_ns)
-
-    async def _show_metrics(self) -> None:
-        now_ns = self._clock.now_ns()
-        try:
-            figures = await self._state.read_figures()
-        except psycopg.OperationalError as error:
-            log.warning("figures.not_read", error=str(error)[:200])
-            return
-        day = at_from_ns(now_ns).date().isoformat()
-        self._measure.venues(self._venues)
-        await self._pictures.metrics(figures, day=day, executor=self._executor, now_ns=now_ns)
 
     async def _executor_health(self) -> None:
         await self._executor.failed.wait()
