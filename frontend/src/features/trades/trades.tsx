@@ -54,11 +54,14 @@ const COLUMNS: readonly Column<Trade>[] = [
   { head: "Outcome", cell: (row) => <Outcome trade={row} /> },
   {
     head: "Records",
-    cell: (row) => (
-      <Chip tone="quiet" icon={row.verified ? Check : Clock3}>
-        {row.verified ? "Verified" : "Not verified"}
-      </Chip>
-    ),
+    cell: (row) =>
+      row.book === "paper" ? (
+        <span className="text-text-3">modelled</span>
+      ) : (
+        <Chip tone="quiet" icon={row.verified ? Check : Clock3}>
+          {row.verified ? "Verified" : "Not verified"}
+        </Chip>
+      ),
   },
   {
     head: "Intent",
