@@ -80,13 +80,13 @@ def part(name: str, hits: Iterable[bool], limit: float | None, *, is_floor: bool
     return Level(name, target, f"{found.value:.1%}", found.n, interval, judged(is_kept, found.n))
 
 
-def estimated(name: str, found: Estimate, form: str) -> Level:
-    """A figure without a target, shown beside the promises; `form` formats a number."""
+def estimated(name: str, found: Estimate, n: int, form: str) -> Level:
+    """A figure of n things without a target, beside the promises; `form` formats a number."""
     if found.value is None:
         return unseen(name, NOTHING)
     has_interval = found.low is not None and found.high is not None
     interval = f"{found.low:{form}} – {found.high:{form}}" if has_interval else NOTHING
-    return Level(name, NOTHING, f"{found.value:{form}}", found.n, interval, judged(True, found.n))
+    return Level(name, NOTHING, f"{found.value:{form}}", n, interval, judged(True, n))
 
 
 def none_of(name: str, count: int, n: int, detail: str = "") -> Level:

@@ -7,7 +7,9 @@ counts against us.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import islice
 from uuid import UUID
 
 import msgspec
@@ -59,17 +61,18 @@ def levels(*, since_ns: int = 0) -> list[Level]:
     ]
 
 
-def last_send_ms(stop: Stop, sends: Iterable[Send], ordered: dict[UUID, list[int]]) -> float:
-    """How long after a stop the last send went out, 0 when none did.
+def last_send_ms(stop: Stop, sends: Sequence[Send], ordered: dict[UUID, list[int]]) -> float:
+    """How long after a stop the last send (of `sends` in their order) went out, 0 when none did.
 
     Left out is what the mode allows: hedges in a pause, and after a kill those that a
     person ordered meanwhile (`ordered`: when persons ordered acts, by trade).
     """
     last_ns = stop.from_ns
-    for send in sends:
+    first = bisect_right(sends, stop.from_ns, key=lambda send: send.at_ns)
+    for send in islice(sends, first, None):
+        if send.at_ns >= stop.until_ns:
+            break
         if stop.scope not in ("*", send.asset):
-            continue
-        if not stop.from_ns < send.at_ns < stop.until_ns:
             continue
         is_by_person = any(
             stop.from_ns <= at_ns <= send.at_ns for at_ns in ordered.get(send.trade, ())
@@ -105,7 +108,7 @@ def _stops(since_ns: int) -> list[Stop]:
 
 
 def _sends(since_ns: int) -> list[Send]:
-    """Every send since then. A trade's first legs left at `wired_ns`, planned before it."""
+    """Every send since then, in order. A trade's first legs left at `wired_ns`, planned before it."""
     rows = Attempt.objects.filter(
         sent_ns__isnull=False, trade__detect_ns__gte=since_ns - SLOWEST_NS
     )
@@ -116,7 +119,7 @@ def _sends(since_ns: int) -> list[Send]:
             sent_ns = max(sent_ns, trade.wired_ns or 0)
         if sent_ns >= since_ns:
             found.append(Send(trade.id, trade.asset, attempt.leg, sent_ns))
-    return found
+    return sorted(found, key=lambda send: send.at_ns)
 
 
 def _ordered(since_ns: int) -> dict[UUID, list[int]]:

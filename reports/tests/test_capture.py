@@ -69,3 +69,11 @@ def test_naked_dollars_are_told_for_a_day(desk: None) -> None:  # noqa: F811
     # One base unit of 300 USD for four seconds, in two days.
     assert naked.seen == "600"
     assert naked.verdict == "no data"
+
+
+def test_a_long_history_is_resampled_in_blocks_of_neighbours() -> None:
+    blocks = capture._blocks(range(1_000))
+    assert len(blocks) <= capture.MOST_BLOCKS
+    assert [item for block in blocks for item in block] == list(range(1_000))
+    assert [list(block) for block in capture._blocks([1, 2])] == [[1], [2]]
+    assert capture._blocks([]) == []

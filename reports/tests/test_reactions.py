@@ -35,7 +35,7 @@ def test_the_last_send_while_the_stop_holds_counts() -> None:
 
 
 def test_a_stop_of_one_asset_is_not_answered_by_another() -> None:
-    sends = [sent(40), sent(300, asset="JUP")]
+    sends = [sent(40), sent(300, asset="JUP"), sent(70_000)]
     assert last_send_ms(stop("kill", "SOL"), sends, {}) == 40
     assert last_send_ms(stop("kill", "*"), sends, {}) == 300
 
