@@ -235,8 +235,12 @@ class SolanaTrading:
     def watch(self, signature: str) -> None:
         """Report sightings of this signature to the sink from now on."""
         if self._watch.add(signature, self._clock.monotonic_ns()):
-            for socket in self._sockets:
-                socket.want_signature(signature)
+            # A round of the loop later: the swap that follows is to leave before the question.
+            asyncio.get_running_loop().call_soon(self._want_signature, signature)
+
+    def _want_signature(self, signature: str) -> None:
+        for socket in self._sockets:
+            socket.want_signature(signature)
 
     def on_slot(self, endpoint: str, slot: int, recv_ns: int, parent: int | None) -> None:
         """Note which endpoint is freshest."""

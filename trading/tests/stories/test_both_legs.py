@@ -6,7 +6,9 @@ import asyncio
 from decimal import Decimal
 from itertools import pairwise
 
-from trading.intent import NoteWindow, TradeProgressed
+from trading.intent import LegOrder, NoteWindow, TradeProgressed
+from trading.records import DayRelease, TradeRecord
+from trading.store import TradeStore
 from trading.tests.intents import make_window
 from trading.tests.stories.desk import Scene, story
 
@@ -143,3 +145,46 @@ async def test_two_assets_sides_do_not_wait_for_each_other(scene: Scene) -> None
     assert [row["direction"] for row in rows] == ["buy_cex_sell_dex", "buy_dex_sell_cex"]
     (refused,) = [event for event in engine.heard if type(event).__name__ == "IntentRefused"]
     assert refused.reason == "busy"
+
+
+async def wired_legs(scene: Scene, order: LegOrder) -> set[str]:
+    """Trade in that order; the legs that waited for none, the last of which is `wired_ns`."""
+    engine = await scene.engine()
+    left: dict[str, int] = {}
+    engine.desk.first_sent = left.__setitem__
+    intent = scene.intent(order)
+    await engine.executor.execute(intent)
+    await engine.until_idle()
+    assert (await scene.trade())["wired_ns"] - intent.detect_ns == max(left.values())
+    return set(left)
+
+
+@story
+async def test_wired_is_when_the_later_of_both_legs_left(scene: Scene) -> None:
+    assert await wired_legs(scene, "concurrent") == {"cex", "dex"}
+
+
+@story
+async def test_wired_is_when_the_swap_left_that_goes_first(scene: Scene) -> None:
+    assert await wired_legs(scene, "dex_first") == {"dex"}
+
+
+@story
+async def test_wired_is_when_the_order_left_that_goes_first(scene: Scene) -> None:
+    assert await wired_legs(scene, "cex_first") == {"cex"}
+
+
+@story
+async def test_nothing_is_saved_before_a_venue_has_answered(scene: Scene) -> None:
+    answers: list[int] = []
+
+    class Counting(TradeStore):
+        async def commit(self, trade: TradeRecord, *, release: DayRelease | None = None) -> None:
+            counted = engine.kraken.counters.orders_acked, engine.solana.counters.accepted_sends
+            answers.append(sum(counted))
+            await super().commit(trade, release=release)
+
+    engine = await scene.engine(Counting)
+    await engine.executor.execute(scene.intent())
+    await engine.until_idle()
+    assert answers[0] > 0
