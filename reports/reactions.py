@@ -108,7 +108,7 @@ def _stops(since_ns: int) -> list[Stop]:
 
 
 def _sends(since_ns: int) -> list[Send]:
-    """Every send since then, in order. A trade's first legs left at `wired_ns`, planned before it."""
+    """Every send since then, in order. First legs left at the trade's `wired_ns`."""
     rows = Attempt.objects.filter(
         sent_ns__isnull=False, trade__detect_ns__gte=since_ns - SLOWEST_NS
     )
