@@ -128,6 +128,41 @@ def test_spreads_move_and_trades_appear(page: Page, desk: Desk, pictures: Path) 
     page.screenshot(path=pictures / "overview.png")
 
 
+def test_a_trade_is_shown_whole(page: Page, desk: Desk, pictures: Path) -> None:
+    """From a row to its prediction, its legs and the promise of its pool leg."""
+    closed = "from trading_trade where state = 'closed' and outcome = 'both'"
+    desk.wait("a booked trade", lambda: bool(desk.value(f"select count(*) {closed}")), 60)
+    trade = str(desk.value(f"select id {closed} order by detect_ns desc limit 1"))
+    page.get_by_test_id("nav-trades").click()
+    page.get_by_test_id(f"trade-row-{trade}").click()
+    sheet = page.get_by_test_id("trade-sheet")
+    expect(sheet.get_by_test_id("trade-pnl")).to_contain_text("Odds of not succeeding")
+    expect(sheet.get_by_test_id("trade-error")).to_contain_text("Realised")
+    expect(sheet.get_by_test_id("trade-order")).to_contain_text("chosen")
+    expect(sheet.get_by_test_id("trade-quote")).to_contain_text("The pool itself")
+    legs = "select count(*) from trading_attempt where trade_id = %s"
+    shown = sheet.get_by_test_id(re.compile("^trade-leg-"))
+    assert shown.count() == desk.value(legs, trade)
+    page.screenshot(path=pictures / "trade.png")
+    # The slide-over is not modal: stopping stays in reach.
+    assert page.get_by_test_id("kill-button").is_enabled()
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+
+
+def test_the_promises_are_read_from_the_desk(page: Page, pictures: Path) -> None:
+    page.get_by_test_id("nav-reports").click()
+    level = page.get_by_test_id("level-row-detect → both fills p50")
+    expect(level).to_contain_text("≤ 700 ms")
+    page.get_by_test_id("reports-tab-prediction").click()
+    expect(page.get_by_test_id("prediction-row-*")).to_be_visible()
+    page.screenshot(path=pictures / "prediction.png")
+    page.get_by_test_id("reports-tab-feasibility").click()
+    expect(page.get_by_test_id("reports-screen")).to_contain_text("No reports yet")
+    page.get_by_test_id("nav-overview").click()
+    expect(page.get_by_test_id("dropped-frames")).to_have_count(0)
+
+
 def test_observe_only_and_back_to_live(page: Page, desk: Desk, pictures: Path) -> None:
     _expect_state(page, "live", 30)
     page.get_by_test_id("observe-toggle").click()
