@@ -77,10 +77,14 @@ class Order:
         assert isinstance(swap, Swap)
         self.amounts = Amounts(swap.amount_in, swap.amount_out)
         assert swap.crossings == crossings
-        assert self.prefix() == self.amounts
+        assert self.prefix() == self.amounts == self.amounts_alone()
 
     def walk(self) -> object:
         return clmm.swap(self.pool, self.amount, exact_in=self.exact_in, a_to_b=self.a_to_b)
+
+    def amounts_alone(self) -> object:
+        """The walk without the pool it leaves."""
+        return clmm.amounts(self.pool, self.amount, exact_in=self.exact_in, a_to_b=self.a_to_b)
 
     def prefix(self) -> object:
         return self.quoter.quote(self.amount, self.exact_in)
@@ -141,12 +145,21 @@ def whirlpool_table(python: Path | None) -> None:
     rows = []
     for order, peer in zip(orders, peers, strict=True):
         floor, walk = microseconds(order.floor), microseconds(order.walk, 300)
-        prefix = microseconds(order.prefix)
+        prefix, alone = microseconds(order.prefix), microseconds(order.amounts_alone, 300)
         ratio = "-" if isinstance(peer, str) else f"{peer / prefix:.0f}x"
-        rows.append([order.name, floor, prefix, prefix / floor, walk, peer, ratio])
+        rows.append([order.name, floor, prefix, prefix / floor, alone, walk, peer, ratio])
     print_table(
         "Whirlpool, 52 ticks, static fee: µs a quote (all amounts equal)",
-        ["order", "last step", "prefix", "/floor", "walk+state", "essentials", "ess./prefix"],
+        [
+            "order",
+            "last step",
+            "prefix",
+            "/floor",
+            "walk",
+            "walk+state",
+            "essentials",
+            "ess./prefix",
+        ],
         rows,
     )
     rows = []
