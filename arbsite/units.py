@@ -32,16 +32,14 @@ def text_from_int(value: int, precision: int) -> str:
 
 def int_from_decimal_floor(value: Decimal, precision: int) -> int:
     """floor(value · 10^precision)."""
-    with localcontext(EXACT):
-        scaled = value.scaleb(precision).to_integral_value(rounding=ROUND_FLOOR)
-    return int(scaled)
+    return int(value.scaleb(precision, context=EXACT).to_integral_value(ROUND_FLOOR, context=EXACT))
 
 
 def int_from_decimal_ceil(value: Decimal, precision: int) -> int:
     """ceil(value · 10^precision)."""
-    with localcontext(EXACT):
-        scaled = value.scaleb(precision).to_integral_value(rounding=ROUND_CEILING)
-    return int(scaled)
+    return int(
+        value.scaleb(precision, context=EXACT).to_integral_value(ROUND_CEILING, context=EXACT)
+    )
 
 
 def int_from_decimal_exact(value: Decimal, precision: int) -> int:

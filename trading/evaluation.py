@@ -8,6 +8,7 @@ terms follow. Pure; called by the engine. Not here: windows, gates, what to do a
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -351,8 +352,8 @@ def price_quotes(
         unwind=_fraction(unwind_if_failed_bps(verdict)),
         chain_fee_usd=_chain_fee(scene, tip_lamports=bid.tip_lamports),
         failed_fee_usd=failed_fee,
-        p=Decimal(repr(verdict.p_land)),
-        p_lower=Decimal(repr(verdict.p_land_lower)),
+        p=_decimal(verdict.p_land),
+        p_lower=_decimal(verdict.p_land_lower),
     )
     pnl = predicted_pnl(
         seen.direction,
@@ -431,8 +432,15 @@ def _chain_fee(scene: Scene, *, tip_lamports: int) -> Decimal:
     )
 
 
+# Odds and risks are the same floats from tick to tick; reading one costs more than a quote.
+@lru_cache(maxsize=1024)
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(value))
+
+
+@lru_cache(maxsize=1024)
 def _fraction(bps: float) -> Decimal:
-    return Decimal(repr(bps)) / 10_000
+    return _decimal(bps) / 10_000
 
 
 def _verdict(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -119,7 +120,13 @@ def chain_fee_usd(
     """USD of base fee, priority fee (rounded up as the chain does) and tip."""
     priority = -(-cu_limit * cu_price_micro_lamports // 1_000_000)
     lamports = base_fee_lamports + priority + tip_lamports
-    return decimal_from_int(lamports, LAMPORTS_PER_SOL_DIGITS) * sol_usd
+    return _sol_from_lamports(lamports) * sol_usd
+
+
+# A few tips and prices make all the fees of an hour.
+@lru_cache(maxsize=1024)
+def _sol_from_lamports(lamports: int) -> Decimal:
+    return decimal_from_int(lamports, LAMPORTS_PER_SOL_DIGITS)
 
 
 def predicted_pnl(
