@@ -12,7 +12,7 @@ export function LegOrder({ verdict, edgeBps }: {
 }) {
   return (
     <SheetPart
-      title={`Order of the legs: ${ORDER_WORDS[verdict.order].toLowerCase()}`}
+      title={`Order of the legs: ${ORDER_WORDS[verdict.order]}`}
       testId={testId.tradeOrder}
       aside={verdict.forced_by_config ? "set by the configuration" : "the best expected value"}
     >

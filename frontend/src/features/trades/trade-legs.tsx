@@ -67,11 +67,17 @@ function Attempt({ leg, detectNs, evidence, booked }: {
             {leg.reference === "" ? "none yet" : format.shortId(leg.reference)}
           </span>
         </Fact>
-        <Fact caption="Books">{booked ? "booked from the venue's record" : "not booked yet"}</Fact>
+        <Fact caption="Books">{bookWords(booked, leg.sent_at_ns !== null)}</Fact>
       </dl>
       {evidence.length === 0 ? null : <EvidenceList evidence={evidence} />}
     </li>
   );
+}
+
+/** An attempt that never left has no record to book. */
+function bookWords(booked: boolean, sent: boolean): string {
+  if (!booked) return "not booked yet";
+  return sent ? "booked from the venue's record" : "nothing to book, never sent";
 }
 
 function Fact({ caption, children }: { readonly caption: string; readonly children: ReactNode }) {
