@@ -128,8 +128,9 @@ class EngineHost:
         self._measure = Measure()
         self._gap = asyncio.Event()
         self._link = DeskLink(
-            dsn, self._state, clock, apply=self.apply, show_status=lambda: self._showing.status()
-        )
+            dsn, self._state, clock, apply=self.apply,
+            show_status=lambda: self._showing.status(),  # noqa: PLW0108 - it is made further down
+        )  # fmt: skip
         setup = EngineSetup(specs=specs)
         self._engine = setup.build()
         self._journal = journal(setup) if journal is not None else None
