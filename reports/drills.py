@@ -57,18 +57,29 @@ class Drills:
         if drill == "death":
             self._die()
         elif drill == "kill":
-            risk.kill("*", user=WHO, key=str(uuid7()), reason="a drill")
-            time.sleep(HOLD_S)
-            number = Incident.objects.exclude(state="closed").get(asset="*", rule="kill_switch")
-            key, why = str(uuid7()), "the drill is over"
-            risk.reset("*", user=WHO, key=key, reason=why, incident=number.number)
-            self._go_live()
+            self._kill()
             self._flatten_parked()
         else:
-            risk.pause("*", user=WHO, key=str(uuid7()), reason="a drill")
-            time.sleep(HOLD_S)
-            risk.resume("*", user=WHO, key=str(uuid7()), reason="the drill is over")
+            self._pause()
         self._go_live()
+
+    def _kill(self) -> None:
+        risk.kill("*", user=WHO, key=str(uuid7()), reason="a drill")
+        try:
+            time.sleep(HOLD_S)
+        finally:
+            # Ctrl-C in a drill must not leave the desk killed.
+            row = Incident.objects.exclude(state="closed").get(asset="*", rule="kill_switch")
+            key, why = str(uuid7()), "the drill is over"
+            risk.reset("*", user=WHO, key=key, reason=why, incident=row.number)
+            self._go_live()
+
+    def _pause(self) -> None:
+        risk.pause("*", user=WHO, key=str(uuid7()), reason="a drill")
+        try:
+            time.sleep(HOLD_S)
+        finally:
+            risk.resume("*", user=WHO, key=str(uuid7()), reason="the drill is over")
 
     def _flatten_parked(self) -> None:
         """A kill parks half-done trades for a person: do what that person does."""

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.promises import Level
+from reports.promises import NOTHING, Level
 
 HEADS = ("promise", "target", "seen", "n", "95 % interval", "verdict")
 
 
 def cells(levels: Sequence[Level]) -> list[tuple[str, ...]]:
     """The head and one row of texts per promise."""
-    rows = [(r.name, r.target, r.seen, str(r.n), r.interval, r.verdict) for r in levels]
+    rows = [(r.name, r.target, r.seen, str(r.n), r.interval, _word(r)) for r in levels]
     return [HEADS, *rows]
+
+
+def _word(level: Level) -> str:
+    """The verdict; a figure without a target has none."""
+    return NOTHING if level.target == NOTHING else level.verdict
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -39,7 +44,7 @@ def markdown(levels: Sequence[Level], *, title: str, notes: Sequence[str]) -> st
 def summary(levels: Sequence[Level]) -> str:
     """How many hold, fail and are not judged, in one sentence."""
     count = {
-        word: sum(level.verdict == word for level in levels)
+        word: sum(_word(level) == word for level in levels)
         for word in ("holds", "fails", "no data")
     }
     return f"{count['holds']} hold, {count['fails']} fail, {count['no data']} not judged."

@@ -36,6 +36,9 @@ def test_promises_are_told_as_a_table_and_as_markdown() -> None:
         none_of("duplicates", 0, 7),
         none_of("differences", 1, 7),
     ]
+    beside = part("beside", [True] * 30, None, is_floor=True)
+    assert cells([beside])[1][-1] == "–"
+    assert summary([beside]) == "0 hold, 0 fail, 0 not judged."
     assert [row.verdict for row in rows] == ["holds", "fails", "no data", "holds", "fails"]
     assert summary(rows) == "2 hold, 2 fail, 1 not judged."
     lines = aligned(cells(rows))
