@@ -94,7 +94,7 @@ class ConsoleRelay:
             case events.OpportunitiesFrame():
                 self._event_rows("opportunities", message.at_ns, message.rows)
             case events.ExecResult() if message.trade.book == "paper":
-                return  # a model's trade: asked for by name (GET /v1/trades?book=paper), never mixed
+                return  # a model's trade: asked for by name, never mixed with ours
             case events.ExecResult():
                 self._event_rows("trades", message.at_ns, [message.trade])
             case events.Incident():
