@@ -129,7 +129,7 @@ export function tradePicture(trade: Trade): TradePicture {
     ],
   };
   return {
-    trade: trade as unknown as TradePicture["trade"],
+    trade,
     intent: made,
     quote: {
       type: "bound_quote",

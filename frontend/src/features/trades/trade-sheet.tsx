@@ -42,7 +42,7 @@ export function TradeSheet({ id, stored, onClose }: {
   const again = live?.version ?? 0;
   const picture = useRead("/v1/trades/{trade_id}", params, { again });
   const error = useRead("/v1/trades/{trade_id}/prediction", params, { again });
-  const trade = (live ?? picture.data?.trade) as Trade | undefined;
+  const trade = live ?? picture.data?.trade;
   const asked = trade !== undefined && trade.state !== "closed";
   const orders = useRead("/v1/trades/{trade_id}/resolutions", params, {
     everyMs: asked ? ORDERS_EVERY_MS : 0,
