@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 from arbsite.clock import Clock
 from feeds.venues.sockets import SocketConnection, SocketTransport
@@ -83,27 +84,30 @@ def _brought(trade: TradeRecord) -> list[str]:
     return [what for what, is_there in found.items() if is_there]
 
 
-class _MortalSocket(SocketConnection):
+class _MortalSocket:
+    """An open socket around which the trigger is reached."""
+
     def __init__(self, inner: SocketConnection, transport: MortalTransport) -> None:
-        super().__init__(inner._socket)
+        self._inner = inner
         self._transport = transport
+        self.close = inner.close
 
     async def send(self, text: str | bytes) -> None:
         frame = text if isinstance(text, str) else text.decode()
         if '"add_order"' not in frame:
-            await super().send(text)
+            await self._inner.send(text)
             return
         place = self._transport.next_order()
         trigger = self._transport.trigger
         trigger.reach(f"{place}:before")
         if trigger.place == f"{place}:torn":
-            self._socket.transport.write(TORN_FRAME)
+            self._inner._socket.transport.write(TORN_FRAME)
             trigger.reach(f"{place}:torn")
-        await super().send(text)
+        await self._inner.send(text)
         trigger.reach(f"{place}:after")
 
     async def recv(self) -> bytes:
-        frame = await super().recv()
+        frame = await self._inner.recv()
         if b'"add_order"' in frame:
             self._transport.replies += 1
             self._transport.trigger.reach(f"reply:{self._transport.replies}")
@@ -125,7 +129,7 @@ class MortalTransport(SocketTransport):
         self._orders += 1
         return f"order:{self._orders}"
 
-    async def connect(self, url: str, *, timeout_s: float = 5.0) -> SocketConnection:
+    async def connect(self, url: str, *, timeout_s: float = 5.0) -> Any:
         """Open a WebSocket under the trigger's eyes."""
         return _MortalSocket(await super().connect(url, timeout_s=timeout_s), self)
 
