@@ -11,7 +11,7 @@ ARGS ?=
 CONSOLE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' \
 	-not -path '*/dist/*' -not -path '*/.vite/*' 2>/dev/null)
 
-.PHONY: help run test soak pin-day fmt lock clean machine check console chromium
+.PHONY: help run test soak figures pin-day fmt lock clean machine check console chromium
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ check: .venv/dev.stamp ## Run the static checks of the back end only
 
 soak: .venv/dev.stamp ## Prove 20,000 seeded lives of a desk (ARGS="--jobs 4")
 	@$(PY) manage.py prove --seeds 20000 $(ARGS)
+
+figures: .venv/dev.stamp ## Measure every promise on the running simulated desk (ARGS="--drills --deaths 20")
+	@$(PY) manage.py figures $(ARGS)
 
 pin-day: .venv/dev.stamp ## Pin the decisions of the fixed simulated day (then name it in CHANGELOG.md)
 	@$(PY) manage.py replay --day --pin
