@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
+import psutil
 
 from arbsite.home import REPOSITORY
 from feeds.sim.hosting import Host, serve
@@ -60,6 +61,13 @@ class EngineHandle:
         async with asyncio.timeout(LONGEST_S * FACTOR), self._changed:
             await self._changed.wait_for(lambda: word in self.said or "" in self.said)
         assert word in self.said, self.said
+
+    async def until_stopped(self) -> None:
+        """Wait until the process stands still (SIGSTOP)."""
+        process = psutil.Process(self.process.pid)
+        async with asyncio.timeout(LONGEST_S * FACTOR):
+            while process.status() != psutil.STATUS_STOPPED:
+                await asyncio.sleep(0.1)
 
     async def until_over(self) -> int:
         """Wait for its end; returns the exit code (negative: the signal)."""
