@@ -107,8 +107,19 @@ class Link:
         rtt_ns = self.last_frame_ns - sent_ns
         self.rtt_ms = rtt_ns / _MS
         if pong.time_in_ns:
-            self.clock_skew_ms = (pong.time_in_ns - (sent_wall_ns + rtt_ns // 2)) / _MS
+            self.clock_skew_ms = _skew_ns(pong.time_in_ns, sent_wall_ns, rtt_ns) / _MS
         return True
+
+
+def _skew_ns(venue_ns: int, sent_ns: int, rtt_ns: int) -> int:
+    """Return the venue's clock minus ours as far as the round trip does not explain it.
+
+    A request or its answer may have waited anywhere on the way: a stamp between sending
+    and receiving says nothing against either clock.
+    """
+    if venue_ns > sent_ns + rtt_ns:
+        return venue_ns - sent_ns - rtt_ns
+    return min(0, venue_ns - sent_ns)
 
 
 async def until_first(*steps: Coroutine[Any, Any, None]) -> None:
