@@ -187,7 +187,14 @@ async def _say_stop(scope: str, rule: str, text: str, value: str, limit: str) ->
 
 
 async def _main(order: Order) -> None:
-    await EngineProcess(order).live()
+    try:
+        await EngineProcess(order).live()
+    finally:
+        # The runner would cancel once, and Python 3.11 may lose that: as the host, ask again.
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1.0)
 
 
 def main(arguments: list[str]) -> Any:
