@@ -14,27 +14,12 @@ from feeds.market.pools import AmmV4Pool, Swap
 from feeds.market.quote import quote
 from feeds.sim import seeding
 from feeds.sim.solana.accounts import Core, Token
+from feeds.sim.tests.solana.test_ammv4 import POOL
 from feeds.tests.conformance.venues import ENDPOINTS, SimVenues, run_patient
 from feeds.venues.base import DexReceipt, DexSwap
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.programs import PoolRef
 from feeds.venues.solana.trading import SolanaTrading, TradingSettings
-
-POOL = AmmV4Pool(
-    address=seeding.address_of("amm v4"),
-    mint_a=seeding.WSOL_MINT,
-    mint_b=seeding.USDC_MINT,
-    vault_a=seeding.address_of("amm v4 vault a"),
-    vault_b=seeding.address_of("amm v4 vault b"),
-    vault_a_raw=100_000 * 10**9,
-    vault_b_raw=15_000_000 * 10**6,
-    need_take_pnl_a=0,
-    need_take_pnl_b=12_345,
-    swap_fee_numerator=25,
-    swap_fee_denominator=10_000,
-    status=6,
-    open_time=0,
-)
 
 
 class Rig:
