@@ -16,6 +16,7 @@ from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import QuoteRefused, Whirlpool
 from feeds.market.quote import quote
 from feeds.venues.base import DexSwap, DexTrading, Side
+from trading.compute_units import PRIOR_UNITS
 from trading.intent import Intent
 from trading.ports import HedgeMarket
 from trading.records import AttemptRecord
@@ -76,6 +77,7 @@ def _swap(
         amount_raw=base_raw,
         threshold_raw=threshold_raw,
         tick_array_starts=intent.tick_array_starts,
+        cu_limit=intent.cu_limit,
         cu_price_micro_lamports=intent.cu_price_micro_lamports,
         tip_lamports=intent.tip_lamports,
     )
@@ -177,6 +179,8 @@ def hedge_swap(
             amount_raw=base_raw,
             threshold_raw=threshold,
             tick_array_starts=starts,
+            # It may go the other way than what was measured for the trade, and must not fail.
+            cu_limit=max(PRIOR_UNITS, intent.cu_limit),
             cu_price_micro_lamports=intent.cu_price_micro_lamports,
             tip_lamports=intent.tip_lamports,
         )

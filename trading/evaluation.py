@@ -18,6 +18,7 @@ from feeds.market.events import BookUpdated
 from feeds.market.pools import QuoteRefused
 from feeds.market.spec import Direction, MarketSpec
 from trading.bidding import Congestion, TipOdds, best_bid
+from trading.compute_units import PRIOR_LIMIT, ROUTE, ComputeLimit
 from trading.feed_state import PoolCurve
 from trading.intent import AssetSettings, OrderVerdict, PnlTerms
 from trading.landing import Posterior
@@ -55,8 +56,6 @@ from trading.sizing import (
     size_limits,
 )
 
-# Compute units a swap's transaction asks for; the priority fee is charged on these.
-CU_LIMIT: Final = 200_000
 _OWN_CAPS: Final = ("inventory_kraken", "inventory_solana", "daily_notional")
 _ONE: Final = Decimal(1)
 _ZERO: Final = Decimal(0)
@@ -78,7 +77,8 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
 class Odds(msgspec.Struct, frozen=True):
     """What the leg-order policy and the bid are chosen with.
 
-    `tiers` are the tips allowed now, cheapest first; `cu_price` the priority price in force.
+    `tiers` are the tips allowed now, cheapest first; `cu_price` the priority price in force,
+    `compute` the units each way of trading asks for, as far as measured.
     """
 
     taker: Decimal
@@ -87,6 +87,7 @@ class Odds(msgspec.Struct, frozen=True):
     cu_price: int
     filling: Posterior
     model: OrderModel
+    compute: dict[str, ComputeLimit] = {}
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -138,6 +139,7 @@ class Sized(msgspec.Struct, frozen=True):
     window_only: bool
     capped_lots: int
     route: RouteQuoted | None = None
+    compute: ComputeLimit | None = None
 
 
 def terms_from(
@@ -323,8 +325,9 @@ def price_quotes(
     )
     dex_value = decimal_from_int(quotes.dex_quote_raw, spec.quote_decimals)
     notional = cex_value * scene.cex_mark.usd
+    compute = odds.compute.get(seen.direction if route is None else ROUTE)
     # A tip is part of the transaction: lost only when it succeeds.
-    failed_fee = _chain_fee(scene, tip_lamports=0)
+    failed_fee = _chain_fee(scene, compute, tip_lamports=0)
     walk = notional - dex_value * scene.pool_mark.usd
     before_tip = (walk if seen.direction == "buy_dex_sell_cex" else -walk) - (
         notional * terms.taker + failed_fee
@@ -350,7 +353,7 @@ def price_quotes(
         inventory=terms.inventory[seen.direction],
         drift=_fraction(drift_risk_bps(verdict, odds.model)),
         unwind=_fraction(unwind_if_failed_bps(verdict)),
-        chain_fee_usd=_chain_fee(scene, tip_lamports=bid.tip_lamports),
+        chain_fee_usd=_chain_fee(scene, compute, tip_lamports=bid.tip_lamports),
         failed_fee_usd=failed_fee,
         p=_decimal(verdict.p_land),
         p_lower=_decimal(verdict.p_land_lower),
@@ -383,6 +386,7 @@ def price_quotes(
         window_only=found.window_only,
         capped_lots=found.capped_lots,
         route=route,
+        compute=compute,
     )
 
 
@@ -422,10 +426,10 @@ def _budget(
     )
 
 
-def _chain_fee(scene: Scene, *, tip_lamports: int) -> Decimal:
+def _chain_fee(scene: Scene, compute: ComputeLimit | None, *, tip_lamports: int) -> Decimal:
     return chain_fee_usd(
         base_fee_lamports=scene.terms.base_fee_lamports,
-        cu_limit=CU_LIMIT,
+        cu_limit=(compute or PRIOR_LIMIT).units,
         cu_price_micro_lamports=scene.terms.odds.cu_price,
         tip_lamports=tip_lamports,
         sol_usd=scene.sol_usd,

@@ -9,11 +9,11 @@ from decimal import Decimal
 
 from arbsite.units import decimal_from_int
 from feeds.market.spec import MarketSpec
+from trading.compute_units import PRIOR_UNITS
 from trading.engine_state import EngineState
 from trading.pricing import chain_fee_usd
 from trading.residual import HedgeMarket
 
-COMPUTE_UNITS = 200_000
 BASE_FEE_LAMPORTS = 5_000
 
 
@@ -50,7 +50,7 @@ def _swap_fee_usd(state: EngineState, spec: MarketSpec) -> Decimal:
         return Decimal(0)
     return chain_fee_usd(
         base_fee_lamports=BASE_FEE_LAMPORTS,
-        cu_limit=COMPUTE_UNITS,
+        cu_limit=PRIOR_UNITS,
         cu_price_micro_lamports=settings.cu_price_micro_lamports,
         tip_lamports=settings.tip_lamports,
         sol_usd=sol.usd,

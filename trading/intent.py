@@ -16,6 +16,7 @@ import msgspec
 from arbsite.events import Mode
 from feeds.market.events import MarketEvent
 from feeds.market.spec import Direction, MarketSpec
+from trading.compute_units import PRIOR_LIMIT, ComputeLimit, Limits
 from trading.route_quoted import RouteQuoted
 
 LegOrder = Literal["concurrent", "dex_first", "cex_first"]
@@ -123,7 +124,8 @@ class Intent(msgspec.Struct, frozen=True):
     With a `route` (`quote_source` "jupiter") the swap is an aggregator's, exact in both
     ways: a buy gives `dex_threshold_raw` of quote for at least `base_raw`, expected to cost
     `dex_expected_quote_raw` of it. Left out where there is none, so that a direct decision
-    has the same bytes whether or not routes exist.
+    has the same bytes whether or not routes exist. `compute` is left out while nothing has
+    been measured: then the prior limit is asked for.
     """
 
     intent_key: UUID
@@ -165,6 +167,17 @@ class Intent(msgspec.Struct, frozen=True):
     slippage_cap_bps: Decimal = Decimal(0)
     quote_source: Literal["pool", "jupiter"] = "pool"
     route: RouteQuoted | msgspec.UnsetType = msgspec.UNSET
+    compute: ComputeLimit | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def compute_limit(self) -> ComputeLimit:
+        """What the swap may use of the chain's compute units, and why."""
+        return PRIOR_LIMIT if isinstance(self.compute, msgspec.UnsetType) else self.compute
+
+    @property
+    def cu_limit(self) -> int:
+        """Compute units the swap asks for; the priority fee is charged on all of them."""
+        return self.compute_limit.units
 
 
 class WindowRow(msgspec.Struct, frozen=True):
@@ -238,13 +251,15 @@ class ChainFeesKnown(msgspec.Struct, frozen=True, tag="chain_fees_known"):
     """What landed transactions paid lately for a place in a block.
 
     By pool, micro-lamports a compute unit: `price` a percentile of the last slots, `usual`
-    the same of a longer past. `can_tip` tells whether tip accounts are configured.
+    the same of a longer past. `can_tip` tells whether tip accounts are configured,
+    `compute` how many units each way of trading asks for.
     """
 
     price: dict[str, int]
     usual: dict[str, int]
     can_tip: bool
     at_ns: int
+    compute: Limits = {}
 
 
 class LandingOutcome(msgspec.Struct, frozen=True):

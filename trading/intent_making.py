@@ -67,6 +67,7 @@ def intent_of(state: EngineState, asset: AssetState, sized: Sized, row: WindowRo
         slippage_cap_bps=settings.slippage_cap_bps,
         quote_source="pool" if route is None else "jupiter",
         route=msgspec.UNSET if route is None else route,
+        compute=msgspec.UNSET if sized.compute is None else sized.compute,
     )
 
 

@@ -123,6 +123,7 @@ class Sampler:
             amount_raw=intent.base_raw,
             threshold_raw=intent.dex_threshold_raw,
             tick_array_starts=intent.tick_array_starts,
+            cu_limit=intent.cu_limit,
             cu_price_micro_lamports=intent.cu_price_micro_lamports,
             tip_lamports=intent.tip_lamports,
         )

@@ -155,6 +155,7 @@ def _odds(state: EngineState, asset: AssetState, settings: AssetSettings, taker:
         cu_price=priority_price(price, settings.cu_price_micro_lamports),
         filling=asset.filling,
         model=state.model.order,
+        compute=known.compute.get(pool, {}) if known else {},
     )
 
 

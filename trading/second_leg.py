@@ -17,8 +17,6 @@ from trading.pricing import chain_fee_usd, fraction_from_bps, remaining_cex_limi
 from trading.records import AttemptRecord
 
 BASE_FEE_LAMPORTS = 5_000
-# As much as any swap may ask for: what it burns is charged before the rest is spent.
-MOST_COMPUTE_UNITS = 200_000
 
 
 class SecondLeg:
@@ -72,7 +70,7 @@ class SecondLeg:
             dex_quote_usd=paid * intent.marks_usd[spec.pool_quote],
             fixed_costs_usd=chain_fee_usd(
                 base_fee_lamports=BASE_FEE_LAMPORTS,
-                cu_limit=MOST_COMPUTE_UNITS,
+                cu_limit=intent.cu_limit,
                 cu_price_micro_lamports=intent.cu_price_micro_lamports,
                 tip_lamports=intent.tip_lamports,
                 sol_usd=intent.marks_usd["SOL"],

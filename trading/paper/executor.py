@@ -24,7 +24,7 @@ from feeds.market.events import (
 from feeds.market.pools import QuoteRefused
 from feeds.market.spec import MarketSpec
 from feeds.venues.base import Side
-from trading.evaluation import CU_LIMIT
+from trading.compute_units import PRIOR_UNITS
 from trading.intent import (
     AssetSettings,
     ChainFeesKnown,
@@ -54,8 +54,10 @@ class Swapping:
         self.threshold_raw = threshold_raw
         self.reach_ns = reach_ns
         self.blocks = 0
-        self.priority = -(-CU_LIMIT * intent.cu_price_micro_lamports // 1_000_000)
+        self.priority = -(-intent.cu_limit * intent.cu_price_micro_lamports // 1_000_000)
         self.tip = intent.tip_lamports
+        # Leaders rank by what a unit pays: a tighter limit costs less and waits no longer.
+        self.bid = -(-PRIOR_UNITS * intent.cu_price_micro_lamports // 1_000_000) + self.tip
 
 
 class PaperExecutor:
@@ -94,7 +96,7 @@ class PaperExecutor:
 
     def chain_fees(self, at_ns: int) -> ChainFeesKnown:
         """What landed transactions pay now and usually, as the model has it, for every pool."""
-        reference = self._model.landing.reference_bid_lamports * 1_000_000 / CU_LIMIT
+        reference = self._model.landing.reference_bid_lamports * 1_000_000 / PRIOR_UNITS
         price = round(reference * self._congestion.factor)
         return ChainFeesKnown(
             price=dict.fromkeys(self._pools, price),
@@ -241,7 +243,7 @@ class PaperExecutor:
             if began_ns <= swap.reach_ns:
                 continue
             swap.blocks += 1
-            chance = land_chance(landing, swap.priority + swap.tip, congestion)
+            chance = land_chance(landing, swap.bid, congestion)
             if swap.trade.luck.random() < chance:
                 self._swaps.remove(swap)
                 self._execute_swap(swap, slot, heard_ns, at_ns)
@@ -252,9 +254,7 @@ class PaperExecutor:
     def _execute_swap(self, swap: Swapping, slot: int, heard_ns: int, at_ns: int) -> None:
         trade, intent, model = swap.trade, swap.trade.intent, self._model
         pool = self._pools[intent.spec.pool]
-        is_first = pool.moved_in(slot) and goes_first(
-            model.landing, swap.priority + swap.tip, trade.luck
-        )
+        is_first = pool.moved_in(slot) and goes_first(model.landing, swap.bid, trade.luck)
         found = pool.swap_in(
             slot,
             base_raw=swap.base_raw,
@@ -376,7 +376,7 @@ def _second_leg_limit(trade: Running, model: PaperModel) -> int:
         dex_quote_usd=abs(landed.quote_delta) * intent.marks_usd[spec.pool_quote],
         fixed_costs_usd=chain_fee_usd(
             base_fee_lamports=model.base_fee_lamports,
-            cu_limit=CU_LIMIT,
+            cu_limit=intent.cu_limit,
             cu_price_micro_lamports=intent.cu_price_micro_lamports,
             tip_lamports=intent.tip_lamports,
             sol_usd=intent.marks_usd["SOL"],

@@ -194,7 +194,7 @@ class SolanaChain:
         if waiting is not None:
             waiting.forwarded_until_slot = max(until, waiting.forwarded_until_slot)
             return
-        bid = transaction.priority_lamports + transaction.tip_lamports(self.books.tip_accounts)
+        bid = transaction.bid_lamports(self.books.tip_accounts)
         self._pending[signature] = Pending(transaction, bid, issued + BLOCKHASH_BLOCKS, until)
         self._truth.put("solana.pending", signature, transaction.raw)
 

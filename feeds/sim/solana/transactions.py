@@ -20,6 +20,8 @@ MAX_TRANSACTION_BYTES = 1232
 BASE_FEE_LAMPORTS = 5_000
 MAX_COMPUTE_UNITS = 1_400_000
 DEFAULT_UNITS_PER_INSTRUCTION = 200_000
+# An ordinary swap's limit: bids of all sizes of transaction are compared at this many units.
+REFERENCE_UNITS = 200_000
 _MICRO = 1_000_000
 
 _U32 = struct.Struct("<I")
@@ -71,6 +73,14 @@ class Transaction(msgspec.Struct, frozen=True):
     def fee_lamports(self) -> int:
         """Everything `meta.fee` will say."""
         return BASE_FEE_LAMPORTS * self.signature_count + self.priority_lamports
+
+    def bid_lamports(self, tip_accounts: frozenset[str]) -> int:
+        """What a leader ranks by: the price of a unit, times an ordinary swap's units, and tips.
+
+        A tighter limit makes a transaction cheaper, not later.
+        """
+        ranked = -(-REFERENCE_UNITS * self.cu_price_micro_lamports // _MICRO)
+        return ranked + self.tip_lamports(tip_accounts)
 
     def tip_lamports(self, tip_accounts: frozenset[str]) -> int:
         """Sum of the system transfers to tip accounts."""

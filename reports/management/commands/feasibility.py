@@ -17,7 +17,7 @@ from reports.study_sources import SOURCE_HELP, Opened, open_source
 from reports.study_tables import feasibility_lines
 from trading.backtest.parameters import FEE_TIER, parse_set, setup_from
 from trading.backtest.watching import watched
-from trading.evaluation import CU_LIMIT
+from trading.compute_units import PRIOR_UNITS
 from trading.intent import AssetSettings
 from trading.pricing import chain_fee_usd
 
@@ -92,7 +92,7 @@ def costs_of(settings: AssetSettings, taker: Decimal, options: dict[str, Any]) -
     """What a trade of that size costs at those settings."""
     chain = chain_fee_usd(
         base_fee_lamports=5_000,
-        cu_limit=CU_LIMIT,
+        cu_limit=PRIOR_UNITS,
         cu_price_micro_lamports=settings.cu_price_micro_lamports,
         tip_lamports=settings.tip_lamports,
         sol_usd=options["sol_usd"],
