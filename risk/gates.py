@@ -10,96 +10,27 @@ stopping (a refusal refuses one candidate; a stop is the control service's).
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from arbsite.events import Mode
+from risk.candidate import Candidate, DeskRoom, GateLimits, GateState
 
+__all__ = [
+    "APPROVED",
+    "GATES",
+    "INELIGIBLE_GATES",
+    "Approved",
+    "Candidate",
+    "DeskRoom",
+    "GateLimits",
+    "GateState",
+    "Refused",
+    "Verdict",
+    "check",
+]
 # Modes in which a decision may go on: sent, booked on paper, or stored.
 DECIDING_MODES: Final = frozenset({"live", "paper", "observe"})
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """A sized trade that wants to become an intent. Money in USD.
-
-    `landed_value_usd` is its value if the swap were certain to succeed, `p_land` the lower
-    bound of the chance that it does.
-    """
-
-    asset: str
-    size_lots: int
-    min_lots: int
-    size_cost: Decimal
-    min_cost: Decimal
-    limited_by: str
-    notional_usd: Decimal
-    decision_value_usd: Decimal
-    landed_value_usd: Decimal
-    p_land: float
-    gross_bps: float
-    window_intents: int
-    budget_refusal: str = ""
-
-
-class GateState(msgspec.Struct, frozen=True):
-    """What the engine knows at the decision. Ages in ms; None = never heard, so refused.
-
-    `is_known_mode` is False until the Control rows have been read once. Skews are the
-    venue's clock minus ours; `ticker_fault` says how a later ticker contradicts the book.
-    `depegs` are the quote assets of the trade and how far each is from a dollar, bps.
-    """
-
-    mode: Mode
-    is_known_mode: bool
-    is_enabled: bool
-    is_kraken_ready: bool
-    is_solana_ready: bool
-    kraken_status: str | None
-    solana_status: str | None
-    pair_status: str | None
-    kraken_skew_ms: float | None
-    solana_skew_ms: float | None
-    frame_age_ms: float | None
-    chain_age_ms: float | None
-    book_fault: str
-    ticker_fault: str
-    pool_fault: str
-    slot_lag: int | None
-    mark_fault: str
-    depegs: tuple[tuple[str, float], ...]
-    mark_age_ms: float | None
-    fees_age_ms: float | None
-    balances_age_ms: float | None
-    cooldown_left_ms: float
-    busy_reason: str
-    standing_basis: str
-    used_notional_usd: Decimal
-    used_loss_usd: Decimal
-    used_trades: int
-    # Since the aggregator was asked; None where the pool itself was quoted.
-    route_age_ms: float | None = None
-
-
-class GateLimits(msgspec.Struct, frozen=True):
-    """The limits in force for one asset; `max_depeg_bps` by quote asset."""
-
-    max_kraken_skew_ms: float
-    max_solana_skew_ms: float
-    max_depeg_bps: dict[str, float]
-    max_frame_age_ms: int
-    max_slot_lag: int
-    max_balances_age_ms: int
-    max_fees_age_ms: int
-    max_gap_bps: float
-    intents_per_window: int
-    daily_notional_cap_usd: Decimal
-    daily_loss_cap_usd: Decimal
-    daily_trades_cap: int
-    max_notional_usd: Decimal
-    min_profit_usd: Decimal
-    max_route_age_ms: int = 1_000
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -302,6 +233,32 @@ def _daily_trades(_: Candidate, state: GateState, limits: GateLimits) -> _Answer
     return str(state.used_trades), str(limits.daily_trades_cap)
 
 
+def _desk_open(candidate: Candidate, state: GateState, _: GateLimits) -> _Answer:
+    if state.desk is None:
+        return None
+    after, limit = state.desk.open_usd + candidate.notional_usd, state.desk.max_open_usd
+    return None if after <= limit else (f"{after:.2f} USD", f"{limit} USD")
+
+
+def _desk_daily(candidate: Candidate, state: GateState, _: GateLimits) -> _Answer:
+    if state.desk is None:
+        return None
+    after, limit = state.desk.day_usd + candidate.notional_usd, state.desk.daily_cap_usd
+    return None if after <= limit else (f"{after:.2f} USD", f"{limit} USD")
+
+
+def _fee_sol(candidate: Candidate, state: GateState, _: GateLimits) -> _Answer:
+    # A swap that cannot pay its fee never lands, and its other leg would be naked.
+    free = state.fee_lamports_free
+    if free is None or candidate.fee_lamports <= free:
+        return None
+    return f"{_sol(candidate.fee_lamports)} SOL needed", f"{_sol(free)} SOL above the floor"
+
+
+def _sol(lamports: int) -> str:
+    return f"{lamports / 1e9:.6f}"
+
+
 def _landing(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:
     # Worth taking for whoever lands, not at our odds and fees: hopeless, not unprofitable.
     least = limits.min_profit_usd
@@ -346,6 +303,9 @@ GATES: Final[tuple[tuple[str, _Gate], ...]] = (
     ("daily_loss", _daily_loss),
     ("daily_notional", _daily_notional),
     ("daily_trades", _daily_trades),
+    ("desk_open", _desk_open),
+    ("desk_daily", _desk_daily),
+    ("fee_sol", _fee_sol),
     ("landing", _landing),
     ("min_profit", _min_profit),
 )

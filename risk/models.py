@@ -14,6 +14,7 @@ from django.db import models
 
 from arbsite.clock import uuid7
 from arbsite.events import Mode, strictest
+from risk.models_desk import DeskLimits as DeskLimits  # noqa: PLC0414 - a model of this app
 
 
 class ModeChoice(models.TextChoices):

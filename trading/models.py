@@ -251,6 +251,12 @@ class Trade(models.Model):
         indexes = [
             models.Index(fields=["-detect_ns"], name="trade_by_time"),
             models.Index(fields=["asset", "-detect_ns"], name="trade_by_asset"),
+            # What the desk-wide cap sums beside the unsettled ones; ordinary trades never pay.
+            models.Index(
+                fields=["asset"],
+                condition=models.Q(state="operator", is_settled=False),
+                name="trade_parked",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -171,10 +171,13 @@ def make_window(window_id: UUID, version: int = 1, **changes: Any) -> WindowRow:
 
 def open_desk(*assets: str, **config: Any) -> None:
     """Controls and first configurations of a LIVE desk, as `manage.py seed` leaves them."""
-    from risk.models import Control
+    from risk.models import Control, DeskLimits
     from trading.models import AssetConfig
 
     since_at = datetime(2026, 1, 1, tzinfo=UTC)
+    DeskLimits.objects.get_or_create(
+        version=1, status="in_force", defaults={"created_by": "tests", "created_at": since_at}
+    )
     for scope in ("*", *assets):
         Control.objects.create(scope=scope, mode="live", since_at=since_at)
     for asset in assets:

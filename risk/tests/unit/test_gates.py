@@ -16,6 +16,7 @@ from risk.gates import (
     INELIGIBLE_GATES,
     Approved,
     Candidate,
+    DeskRoom,
     GateLimits,
     GateState,
     Refused,
@@ -37,6 +38,7 @@ CANDIDATE = Candidate(
     p_land=0.9,
     gross_bps=30.0,
     window_intents=0,
+    fee_lamports=25_000,
 )
 STATE = GateState(
     mode="live",
@@ -128,6 +130,9 @@ REFUSALS: list[tuple[str, str, dict[str, Any]]] = [
     ("daily_loss", "state", {"used_loss_usd": D(50)}),
     ("daily_notional", "state", {"used_notional_usd": D(851)}),
     ("daily_trades", "state", {"used_trades": 10}),
+    ("desk_open", "state", {"desk": DeskRoom(D(851), D(0), D(1000), D(5000))}),
+    ("desk_daily", "state", {"desk": DeskRoom(D(0), D(4851), D(1000), D(5000))}),
+    ("fee_sol", "state", {"fee_lamports_free": 24_999}),
     (
         "landing",
         "candidate",

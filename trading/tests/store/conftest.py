@@ -47,3 +47,23 @@ async def open_store(desk_url: str) -> AsyncIterator[OpenStore]:
 async def store(open_store: OpenStore) -> TradeStore:
     """The one engine's store."""
     return await open_store()
+
+
+@pytest.fixture
+async def shards(
+    transactional_db: None, test_database_url: str
+) -> AsyncIterator[dict[str, TradeStore]]:
+    """One store per shard, each under its own lease; SOL and JUP are LIVE."""
+    await sync_to_async(open_desk)("SOL", "JUP")
+    async with AsyncExitStack() as stack:
+        found = {}
+        for shard in ("east", "west"):
+            lease = Lease(test_database_url, shard=shard, holder=shard)
+            store = TradeStore(test_database_url, shard=shard, clock=ManualClock(NOW_NS))
+            store.epoch = await lease.acquire()
+            stack.push_async_callback(lease.release)
+            await store.open()
+            stack.push_async_callback(store.close)
+            found[shard] = store
+        yield found
+    await sync_to_async(connections.close_all)()

@@ -6,16 +6,13 @@ Real connections of two stores, each with its own lease, as two engine processes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
 
-from arbsite.clock import ManualClock, seeded_random
+from arbsite.clock import seeded_random
 from arbsite.errors import SetupError
 from risk.models import RiskDay
 from trading.intent import Intent
@@ -23,31 +20,11 @@ from trading.lease import Lease
 from trading.models import Reservation, Trade
 from trading.needs import Funds, Need, needs_of
 from trading.store import TradeStore
-from trading.tests.intents import NOW_NS, make_intent, make_settings, open_desk, planned
+from trading.tests.intents import NOW_NS, make_intent, make_settings, planned
 
 FREE_USDC = 2_000
 LIVE = make_settings()
 DIRECTIONS = ("buy_dex_sell_cex", "buy_cex_sell_dex")
-
-
-@pytest.fixture
-async def shards(
-    transactional_db: None, test_database_url: str
-) -> AsyncIterator[dict[str, TradeStore]]:
-    """One store per shard, each under its own lease; SOL and JUP are LIVE."""
-    await sync_to_async(open_desk)("SOL", "JUP")
-    async with AsyncExitStack() as stack:
-        found = {}
-        for shard in ("east", "west"):
-            lease = Lease(test_database_url, shard=shard, holder=shard)
-            store = TradeStore(test_database_url, shard=shard, clock=ManualClock(NOW_NS))
-            store.epoch = await lease.acquire()
-            stack.push_async_callback(lease.release)
-            await store.open()
-            stack.push_async_callback(store.close)
-            found[shard] = store
-        yield found
-    await sync_to_async(connections.close_all)()
 
 
 def usdc(amount: int, *, free: int = FREE_USDC, known_ns: int = NOW_NS) -> Need:
