@@ -11,11 +11,12 @@ import asyncio
 from urllib.parse import urlsplit
 
 import aiohttp
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
 from arbsite import metrics
 from arbsite.errors import NotSent
+from feeds.venues.framing import FramedConnection
 from feeds.venues.transport import HttpReply
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
@@ -41,14 +42,13 @@ class _DirectConnect(connect):
 class SocketConnection:
     """One open WebSocket; text frames both ways, payloads as bytes."""
 
-    def __init__(self, socket: ClientConnection, host: str) -> None:
+    def __init__(self, socket: FramedConnection, host: str) -> None:
         self._socket = socket
         self._host = host
+        self._texts = socket.texts
         self._most_waiting = 0
         self._was_paused = False
-        self._waiting = socket.recv_messages
-        self._pause_reading = self._waiting.pause
-        self._waiting.pause = self._pause
+        socket.on_pause = self._note_pause
 
     async def send(self, text: str | bytes) -> None:
         """Write one text frame; raises ConnectionError when the socket is gone."""
@@ -61,25 +61,29 @@ class SocketConnection:
         """Wait for the next frame's payload; raises ConnectionError at the end."""
         if self._was_paused:
             self._note_depth()
-        try:
-            return await self._socket.recv(decode=False)
-        except ConnectionClosed as error:
-            raise ConnectionError(f"socket closed: {error}") from error
+        if not self._texts:
+            try:
+                await self._socket.more()
+            except ConnectionClosed as error:
+                raise ConnectionError(f"socket closed: {error}") from error
+        text = self._texts.popleft()
+        if self._socket.is_paused:
+            self._socket.resume()
+        return text
 
     async def close(self) -> None:
         """Close, idempotent; gives a silent peer half a second."""
         await self._socket.close()
 
-    def _pause(self) -> None:
-        """The library stops reading: we do not take the frames as fast as they come."""
+    def _note_pause(self) -> None:
+        """The socket is left unread: we do not take the frames as fast as they come."""
         self._was_paused = True
         metrics.SOCKET_PAUSES.labels(self._host).inc()
-        self._pause_reading()
 
     def _note_depth(self) -> None:
-        # Only now: the read that went beyond the limit brought more frames after the pause.
+        # Gauge of the worst, told late: nothing is worth a look at a gauge per frame.
         self._was_paused = False
-        self._most_waiting = max(self._most_waiting, len(self._waiting.frames))
+        self._most_waiting = max(self._most_waiting, len(self._texts))
         metrics.SOCKET_QUEUE_DEPTH.labels(self._host).set(self._most_waiting)
 
 
@@ -99,6 +103,7 @@ class SocketTransport:
         try:
             socket = await _DirectConnect(
                 url,
+                create_connection=FramedConnection,
                 compression=None,
                 open_timeout=timeout_s,
                 close_timeout=_CLOSE_TIMEOUT_S,
@@ -110,6 +115,7 @@ class SocketTransport:
             raise TimeoutError(f"no WebSocket from {url} within {timeout_s} s") from error
         except (OSError, WebSocketException, InvalidURI) as error:
             raise ConnectionError(f"cannot open a WebSocket to {url}: {error}") from error
+        assert isinstance(socket, FramedConnection)
         return SocketConnection(socket, urlsplit(url).hostname or "")
 
     async def http(
