@@ -176,6 +176,19 @@ PREDICTION_WAPE = Gauge(
     ["asset"],
 )
 HEDGES = Counter("spreadline_hedges_total", "Hedge orders sent, by result.", ["asset", "result"])
+COMPUTE_LIMIT = Gauge(
+    "spreadline_compute_unit_limit", "Compute units that a swap asks for.", ["pool", "way"]
+)
+COMPUTE_SAMPLES = Counter(
+    "spreadline_compute_samples_total",
+    "Swaps simulated for the compute units they use, by result.",
+    ["asset", "result"],
+)
+COMPUTE_EXCEEDED = Counter(
+    "spreadline_compute_exceeded_total",
+    "Swaps that landed and failed for want of compute units.",
+    ["asset"],
+)
 UNHEDGED_USD = Gauge(
     "spreadline_unhedged_usd", "Value of legs filled without their other leg, USD."
 )

@@ -30,6 +30,7 @@ from feeds.venues.kraken.auth import Credentials
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.sockets import SocketTransport
+from feeds.venues.solana.compute_gauge import ComputeGauge
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.fees import FeeGauge
 from feeds.venues.solana.programs import PoolRef, ProgramIds
@@ -211,6 +212,7 @@ class Venues:
         self._recorder = recorder
         self.kraken_feed = kraken_feed(self._transport, markets, clock, market_sink, recorder)
         keypair, ids = wallet(), solana_programs()
+        refs = {market.pool: pool_ref(market) for market in markets}
         self.routes = RouteDesk(
             self._transport,
             [market.spec for market in markets],
@@ -235,7 +237,7 @@ class Venues:
             self._transport,
             solana_endpoints(),
             keypair,
-            {market.pool: pool_ref(market) for market in markets}.get,
+            refs.get,
             TradingSettings(
                 mints=tuple(
                     sorted({mint for m in markets for mint in (m.base_mint, m.quote_mint)})
@@ -249,6 +251,13 @@ class Venues:
             ids=ids,
         )
         self._fee_gauge = FeeGauge(self.solana.rpc)
+        self.compute = ComputeGauge(
+            self.solana.rpc,
+            refs.get,
+            wallet=str(keypair.pubkey()),
+            tip_account=next(iter(tip_accounts()), ""),
+            ids=ids,
+        )
         # What a swap on the pool write-locks: who pays for these competes with us.
         self._locked = {m.pool: (m.pool, m.vault_a, m.vault_b) for m in markets}
 

@@ -16,7 +16,7 @@ from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import QuoteRefused, Whirlpool
 from feeds.market.quote import quote
 from feeds.venues.base import DexSwap, DexTrading, Side
-from trading.compute_units import PRIOR_UNITS
+from trading.compute_units import MOST_UNITS, PRIOR_UNITS
 from trading.intent import Intent
 from trading.ports import HedgeMarket
 from trading.records import AttemptRecord
@@ -108,6 +108,15 @@ def _along_route(intent: Intent, swap: DexSwap) -> DexSwap:
     return msgspec.structs.replace(swap, route=intent.route.route)
 
 
+def hedge_cu_limit(intent: Intent, seq: int) -> int:
+    """Compute units of a hedge on the pool: never fewer than the prior, more with each try.
+
+    It may go the other way than what was measured for the trade, and the one before it may
+    have failed for want of units.
+    """
+    return min(MOST_UNITS, seq * max(PRIOR_UNITS, intent.cu_limit))
+
+
 class Hedge(msgspec.Struct, frozen=True):
     """Which hedge of the trade this is, and what it takes from or gives to the market."""
 
@@ -179,8 +188,7 @@ def hedge_swap(
             amount_raw=base_raw,
             threshold_raw=threshold,
             tick_array_starts=starts,
-            # It may go the other way than what was measured for the trade, and must not fail.
-            cu_limit=max(PRIOR_UNITS, intent.cu_limit),
+            cu_limit=hedge_cu_limit(intent, wanted.seq),
             cu_price_micro_lamports=intent.cu_price_micro_lamports,
             tip_lamports=intent.tip_lamports,
         )

@@ -13,6 +13,7 @@ from typing import Literal
 from arbsite.errors import NotSent, OutcomeUnknown, QueryFailed, Rejected
 from arbsite.logs import event_logger
 from feeds.venues.base import DexReceipt, EndpointStatus, TxSighting
+from trading.attempts import hedge_cu_limit
 from trading.booking import expected_dex_fill, fill_from_receipt, ledger_of_receipt
 from trading.intent import Intent
 from trading.legs import AttemptEvent, next_attempt_state
@@ -145,6 +146,16 @@ class DexLeg:
             {"event": "landed_failed", "at_ns": self._desk.clock.now_ns(), "answer": error[:300]}
         )
 
+    def _ran_out(self) -> None:
+        """The swap used up its compute units: name it, and have the next one ask for more."""
+        attempt, intent = self.attempt, self._intent
+        is_hedge = attempt.leg == "hedge"
+        limit = hedge_cu_limit(intent, attempt.seq) if is_hedge else intent.cu_limit
+        self._desk.compute_exceeded(intent, attempt.side, limit)
+        words = f"ran out of {limit} compute units"
+        now_ns = self._desk.clock.now_ns()
+        attempt.evidence.append({"event": "compute_exceeded", "at_ns": now_ns, "answer": words})
+
     # ---- resolving and booking ------------------------------------------------------
 
     def is_due(self, *, may_broadcast: bool) -> bool:
@@ -206,6 +217,8 @@ class DexLeg:
             self._forget_fills()
             if self._outcome != "failed":
                 self._fail(receipt.error or "no balance moved")
+            if receipt.failure == "compute_exceeded" and not booked:
+                self._ran_out()
         else:
             self._outcome = "landed"
             attempt.filled_ns = attempt.filled_ns or self._desk.clock.now_ns()

@@ -37,6 +37,8 @@ from feeds.venues.base import (
 )
 from trading.canaries import Canaries
 from trading.chain_fees import READ_EVERY_S, ChainFees
+from trading.compute_sampling import SAMPLE_EVERY_S, ComputeSampler
+from trading.compute_units import ComputeLimits
 from trading.desk_link import DeskLink
 from trading.desk_state import DeskState
 from trading.executor import Executor
@@ -141,6 +143,14 @@ class EngineHost:
         self._holdings = Holdings(
             specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
         )
+        compute = ComputeLimits()
+        self._compute = ComputeSampler(
+            self._venues.compute.units, self._engine.state, compute, clock
+        )
+        self._chain_fees = ChainFees(
+            self._venues.landing_fees, clock, self.apply,
+            can_tip=self._venues.can_tip, compute=compute,
+        )  # fmt: skip
         self._desk = Desk(
             kraken=self._venues.kraken,
             solana=self._venues.solana,
@@ -157,6 +167,7 @@ class EngineHost:
             limits=limits,
             orders_per_minute=orders_per_minute,
             trade_booked=self._on_booked,
+            compute_exceeded=self._chain_fees.compute_exceeded,
         )
         self._executor = Executor(self._desk)
         self._paper = PaperDesk(
@@ -180,9 +191,6 @@ class EngineHost:
         self._outage = Outage(dsn, self._executor)
         self._orders = ResolutionOrders(self._store, self._executor, clock, shard=shard)
         self._link.wakes = {"resolution": self._orders.wake, "reconcile": self._gap}
-        self._chain_fees = ChainFees(
-            self._venues.landing_fees, clock, self.apply, can_tip=self._venues.can_tip
-        )
         self._routes = RouteQuotes(
             self._venues.routes, self._engine.state, clock, self.apply,
             RouteSizes(max_usd=self._venues.routes.max_usd),
@@ -275,6 +283,7 @@ class EngineHost:
         self._tasks.every(0.1, self._tick, "timer")
         self._tasks.every(1.0, self._showing.write_windows, "windows")
         self._tasks.every(1.0, self._markouts.save, "markouts")
+        self._tasks.every(SAMPLE_EVERY_S, self._compute.sample, "compute-units")
         self._tasks.every(0.05, self._showing.spreads, "spreads")
         self._tasks.every(1.0, self._showing.metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")

@@ -13,7 +13,7 @@ import msgspec
 from arbsite.clock import Clock
 from arbsite.events import Mode
 from feeds.venues.base import CexTrading, DexTrading
-from trading.intent import MAX_INTENT_AGE_NS, AssetSettings, EngineInput
+from trading.intent import MAX_INTENT_AGE_NS, AssetSettings, EngineInput, Intent
 from trading.needs import Funds
 from trading.records import TradeRecord
 from trading.residual import HedgeMarket, ResidualLimits
@@ -69,7 +69,9 @@ class Desk(msgspec.Struct):
     `funds` are the balances as last read, held against what other shards may take of them.
     `intent_committed` hears how long a durable intent took (ns), `first_sent` which leg was
     handed to its venue how long after the detecting frame (ns), `trade_booked` each trade
-    that was closed from the venues' records: for metrics only.
+    that was closed from the venues' records: for metrics and what is learnt from fills.
+    `compute_exceeded` hears of a swap that landed and ran out of compute units: whose, which
+    side of the pool, and its limit.
     """
 
     kraken: CexTrading
@@ -88,3 +90,4 @@ class Desk(msgspec.Struct):
     intent_committed: Callable[[int], None] = _nobody_counts
     first_sent: Callable[[str, int], None] = _nobody_counts
     trade_booked: Callable[[TradeRecord], None] = _nobody_counts
+    compute_exceeded: Callable[[Intent, str, int], None] = _nobody_counts

@@ -241,7 +241,8 @@ class DexReceipt(msgspec.Struct, frozen=True):
     """The chain's record of a landed transaction, from its own meta.
 
     `deltas_raw` are changes of our token accounts by mint (post − pre); `fee_lamports` is
-    meta.fee, `tip_lamports` the transfers to tip accounts. A failed one has no deltas.
+    meta.fee, `tip_lamports` the transfers to tip accounts. A failed one has no deltas; its
+    `failure` tells running out of compute units from every other error.
     """
 
     signature: str
@@ -253,6 +254,7 @@ class DexReceipt(msgspec.Struct, frozen=True):
     fee_lamports: int
     tip_lamports: int
     block_at_ns: int
+    failure: Literal["", "compute_exceeded", "program_error"] = ""
 
 
 class LandingFee(msgspec.Struct, frozen=True):

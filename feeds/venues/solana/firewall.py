@@ -51,6 +51,8 @@ class FirewallLimits(msgspec.Struct, frozen=True):
 
     max_priority_lamports: int = 5_000_000
     max_tip_lamports: int = 10_000_000
+    # The chain's own maximum; what the units cost is bounded by the priority fee.
+    max_compute_units: int = 1_400_000
 
 
 class Expectation(msgspec.Struct, frozen=True):
@@ -114,6 +116,8 @@ def _check_ask(want: Expectation) -> None:
     _must((swap.pool, swap.pool_kind) == (ref.address, ref.kind), "another pool")
     _must({ref.mint_a, ref.mint_b} <= want.mints, "a mint that is not ours to trade")
     _must(swap.amount_raw > 0 and swap.threshold_raw > 0, "amount or threshold is zero")
+    units = swap.cu_limit
+    _must(0 < units <= want.limits.max_compute_units, f"{units} compute units")
     priority = priority_fee_lamports(swap)
     _must(0 <= priority <= want.limits.max_priority_lamports, f"priority fee {priority}")
     tip = swap.tip_lamports

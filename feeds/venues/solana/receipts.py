@@ -23,6 +23,7 @@ from feeds.venues.solana.rpc_wire import TokenBalanceMeta, TransactionResult
 _NS = 1_000_000_000
 _TRANSFER = struct.Struct("<IQ")
 _SYSTEM_TRANSFER = 2
+_RAN_OUT = ("exceeded CUs meter", "ComputationalBudgetExceeded")
 
 
 def receipt_of(
@@ -55,7 +56,17 @@ def receipt_of(
         fee_lamports=meta.fee,
         tip_lamports=tip_lamports,
         block_at_ns=(record.block_time or 0) * _NS,
+        failure=_failure_of(meta),
     )
+
+
+def _failure_of(meta: rpc_wire.TransactionMeta) -> Literal["", "compute_exceeded", "program_error"]:
+    """Name the failure: a program stopped by its meter fails like one that broke, the log tells."""
+    if meta.err is None:
+        return ""
+    said = [rpc_wire.error_text(meta.err) or "", *(meta.log_messages or ())]
+    ran_out = any(word in line for line in said for word in _RAN_OUT)
+    return "compute_exceeded" if ran_out else "program_error"
 
 
 def _transaction_of(signature: str, record: TransactionResult) -> VersionedTransaction:
