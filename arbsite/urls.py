@@ -25,6 +25,8 @@ class SchemaView(SpectacularJSONAPIView):
     words: ClassVar[dict[str, Word]] = {"GET": "read"}
 
 
+admin.autodiscover()
+
 urlpatterns = [
     path("v1/", include("arbsite.auth.api")),  # auth/token, auth/refresh, auth/logout, stream/…
     path("v1/", include("risk.api")),  # status, controls/…, incidents

@@ -32,6 +32,9 @@ class Command(BaseCommand):
         "Raw frames are recorded unless SPREADLINE_RECORDING=off."
     )
 
+    # They import every page of the API; every command that a person runs runs them.
+    requires_system_checks: list[str] = []
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("venue", choices=["kraken", "solana"])
 
