@@ -119,6 +119,8 @@ def test_signed_bytes_are_a_valid_transaction_of_that_swap(desk: SolanaTrading) 
         ({"pool": key("unknown")}, "no accounts are known"),
         ({"amount_raw": 1 << 64}, "cannot be built"),
         ({"cu_limit": -1}, "cannot be built"),
+        ({"cu_limit": 0}, "firewall: 0 compute units"),
+        ({"cu_limit": 1_400_001}, "firewall: 1400001 compute units"),
         ({"tip_lamports": -1}, "cannot be built"),
         ({"tick_array_starts": ()}, "cannot be built"),
         ({"threshold_raw": 0}, "firewall"),
@@ -385,6 +387,33 @@ async def test_a_failed_receipt_has_a_fee_and_no_change(
     assert receipt is not None
     assert (receipt.error_code, receipt.deltas_raw, receipt.tip_lamports) == (6036, {}, 0)
     assert receipt.fee_lamports == 7_000
+
+
+@pytest.mark.parametrize(
+    ("err", "said", "failure"),
+    [
+        (SLIPPAGE, ["Program log: AnchorError", "custom program error: 0x1794"], "program_error"),
+        (
+            {"InstructionError": [2, "ProgramFailedToComplete"]},
+            ["Program whirL failed: exceeded CUs meter at BPF instruction"],
+            "compute_exceeded",
+        ),
+        ({"InstructionError": [2, "ComputationalBudgetExceeded"]}, None, "compute_exceeded"),
+        # A program that panics fails by the same word; only the log tells.
+        ({"InstructionError": [2, "ProgramFailedToComplete"]}, ["panicked"], "program_error"),
+        (None, ["Program log: exceeded CUs meter"], ""),
+    ],
+)
+async def test_a_swap_that_ran_out_of_units_is_told_from_every_other_failure(
+    desk: SolanaTrading, node_a: ScriptedNode, err: Any, said: list[str] | None, failure: str
+) -> None:
+    signed = desk.sign(swap())
+    written = record(signed.raw, err)
+    written["meta"]["logMessages"] = said
+    node_a.transactions[signed.signature] = written
+    receipt = await desk.receipt(signed.signature, commitment="confirmed")
+    assert receipt is not None
+    assert receipt.failure == failure
 
 
 async def test_a_record_of_another_transaction_is_no_receipt(
