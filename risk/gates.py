@@ -256,7 +256,7 @@ def _fee_sol(candidate: Candidate, state: GateState, _: GateLimits) -> _Answer:
 
 
 def _sol(lamports: int) -> str:
-    return f"{lamports / 1e9:.6f}"
+    return f"{lamports / 1e9:.9f}"
 
 
 def _landing(candidate: Candidate, _: GateState, limits: GateLimits) -> _Answer:

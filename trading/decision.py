@@ -20,7 +20,7 @@ from trading.evaluation import Found, Look, Scene, Sized, find_size, price_size
 from trading.gate_view import candidate_of, gate_state_of
 from trading.intent import Effect, Execute, NoteWindow, WindowRow
 from trading.intent_making import intent_of
-from trading.projection import reservation_of
+from trading.projection import reservation_of, swaps_of
 from trading.routed import OF_THE_AMOUNT, priced_route, route_in_force
 from trading.scene import fault_beside_pool, rebuild_terms, scene_of, snapshot_of
 from trading.windows import CLOSE_FRACTION, Priced, Source, WindowTracker
@@ -269,9 +269,11 @@ class Decider:
         if not is_stored_only:
             asset.trades.start(intent.intent_key, row.window_id)
             taker = asset.terms.taker if asset.terms is not None else Decimal(0)
+            most_swaps = swaps_of(asset.settings.max_hedges if asset.settings is not None else 0)
             reservations = self._state.reservations_of(intent.asset)
-            reservations.hold(intent.intent_key, reservation_of(intent, taker))
+            reservations.hold(intent.intent_key, reservation_of(intent, taker, most_swaps))
             asset.count_use(execute)
+            self._state.count_on_desk(intent)
         effects.append(execute)
         effects.append(NoteWindow(row, decision, "", "", ""))
 

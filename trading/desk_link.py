@@ -103,6 +103,7 @@ class DeskLink:
             settings = await self._state.read_settings()
             controls = await self._state.read_controls()
             usage = await self._state.read_day_usage()
+            desk = await self._state.read_desk_usage()
         except psycopg.OperationalError as error:
             # No intent can be recorded meanwhile either; the last controls stay in force.
             log.warning("desk.not_read", error=str(error)[:200])
@@ -115,6 +116,8 @@ class DeskLink:
             log.info("control.applied", scope=control.scope, mode=control.effective_mode)
         for row in usage:
             self._apply(row)
+        if desk is not None:
+            self._apply(desk)
         if controls:
             await self._show_status()
 

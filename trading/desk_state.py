@@ -15,9 +15,11 @@ import msgspec
 
 from arbsite.clock import Clock, at_from_ns, ns_from_at
 from arbsite.events import Mode, StopReason, strictest
+from risk.candidate import DeskRoom
 from trading.intent import (
     AssetSettings,
     DayUsage,
+    DeskUsage,
     LandingOutcome,
     ModeApplied,
     OutcomesKnown,
@@ -113,6 +115,12 @@ class DeskState:
         self.controls: dict[str, ControlRow] = {}
         self.settings: dict[str, AssetSettings] = {}
         self.applied_commands: tuple[str, ...] = ()
+        self.desk: DeskUsage | None = None
+
+    @property
+    def fee_floor_lamports(self) -> int:
+        """Native SOL that is not for fees, by the desk's limits as last read."""
+        return self.desk.fee_floor_lamports if self.desk is not None else 0
 
     def mode(self, asset: str) -> Mode:
         """The mode in force for an asset; unknown scopes are OBSERVE."""
@@ -196,6 +204,21 @@ class DeskState:
             for asset in self.settings
         ]
 
+    async def read_desk_usage(self) -> DeskUsage | None:
+        """The desk's limits and what all shards use of them; None while there are no limits.
+
+        Without limits the store refuses every intent by name.
+        """
+        now_ns = self._clock.now_ns()
+        async with self._store.connection() as conn:
+            row = await (
+                await conn.execute(_DESK_SQL, {"day": at_from_ns(now_ns).date()})
+            ).fetchone()
+        if row is not None:
+            floor = int(row.pop("fee_floor_sol").scaleb(9))
+            self.desk = DeskUsage(DeskRoom(**row), fee_floor_lamports=floor, at_ns=now_ns)
+        return self.desk
+
     async def read_outcomes(self) -> OutcomesKnown:
         """How the last trades of each asset went, oldest first: the odds of the next ones.
 
@@ -231,6 +254,17 @@ class DeskState:
         return DeskFigures(**trades, **windows, **used)
 
 
+# What the intent function sums under its lock, read here without one.
+_DESK_SQL = """
+SELECT max_open_usd, daily_notional_cap_usd AS daily_cap_usd, fee_floor_sol,
+    (SELECT coalesce(sum(notional_usd), 0) FROM trading_trade
+        WHERE state IN ('open', 'hedging') AND NOT is_settled)
+    + (SELECT coalesce(sum(notional_usd), 0) FROM trading_trade
+        WHERE state = 'operator' AND NOT is_settled) AS open_usd,
+    (SELECT coalesce(sum(notional_used + notional_reserved), 0) FROM risk_riskday
+        WHERE day = %(day)s) AS day_usd
+FROM risk_desklimits WHERE scope = '*' AND status = 'in_force'
+"""
 _OUTCOMES_SQL = """
 SELECT asset, tip_lamports, congestion, dex_landed, cex_filled_ratio, detect_ns AS at_ns FROM (
     SELECT t.asset, t.detect_ns,

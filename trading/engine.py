@@ -39,6 +39,7 @@ from trading.gate_view import gate_state_of
 from trading.intent import (
     ChainFeesKnown,
     DayUsage,
+    DeskUsage,
     Effect,
     EngineInput,
     FeesKnown,
@@ -106,6 +107,7 @@ class Engine:
             TradeProgressed: self._trade_progressed,
             TradeClosed: self._trade_closed,
             DayUsage: self._day_usage,
+            DeskUsage: self._desk_usage,
             RouteQuoted: self._route_quoted,
             TimerFired: self._timer_fired,
         }
@@ -372,6 +374,10 @@ class Engine:
                 at_ns=event.at_ns,
             )
         ]
+
+    def _desk_usage(self, event: DeskUsage) -> list[Effect]:
+        self.state.desk = event
+        return []
 
     def _route_quoted(self, event: RouteQuoted) -> list[Effect]:
         effects: list[Effect] = []

@@ -13,11 +13,11 @@ import msgspec
 from arbsite.events import Mode
 from feeds.market.spec import MarketSpec
 from risk.anomaly import BasisModel
-from risk.gates import GateLimits
+from risk.candidate import DeskRoom, GateLimits
 from trading.asset_state import AssetState
 from trading.controls import Controls
 from trading.feed_state import FeedState
-from trading.intent import ChainFeesKnown, FeesKnown, VenuesReady
+from trading.intent import ChainFeesKnown, DeskUsage, FeesKnown, Intent, VenuesReady
 from trading.legs import OrderModel
 from trading.projection import Reservations
 from trading.staleness import StalenessModel
@@ -63,6 +63,8 @@ class EngineState:
         self.fees: FeesKnown | None = None
         self.chain_fees: ChainFeesKnown | None = None
         self.ready: VenuesReady | None = None
+        # All shards' use of the desk's limits; None in a process that is no desk.
+        self.desk: DeskUsage | None = None
         self.now_ns = 0
         self.started_ns: int | None = None
         self.assets: dict[str, AssetState] = {
@@ -78,6 +80,28 @@ class EngineState:
         """The money an asset's next decision may spend: real, or the paper desk's."""
         is_paper = self.mode_of(asset) == "paper"
         return self.paper_reservations if is_paper else self.reservations
+
+    def desk_room_of(self, asset: str) -> DeskRoom | None:
+        """What the desk's limits leave an asset's next decision; None on paper, or of no desk."""
+        if self.desk is None or self.mode_of(asset) == "paper":
+            return None
+        return self.desk.room
+
+    def fee_lamports_free(self, asset: str) -> int | None:
+        """Native SOL for fees, above the floor and promised to nobody; None without a wallet."""
+        lamports = self.reservations_of(asset).lamports_free
+        floor = self.desk.fee_floor_lamports if self.desk is not None else 0
+        return None if lamports is None else max(0, lamports - floor)
+
+    def count_on_desk(self, intent: Intent) -> None:
+        """Count a live intent against the desk until its own figures are read again."""
+        if self.desk is None or intent.mode != "live":
+            return
+        room, more = self.desk.room, intent.notional_usd
+        room = msgspec.structs.replace(
+            room, open_usd=room.open_usd + more, day_usd=room.day_usd + more
+        )
+        self.desk = msgspec.structs.replace(self.desk, room=room)
 
     def limits_of(self, asset: AssetState) -> GateLimits:
         """The limits in force for an asset, as the gates want them."""

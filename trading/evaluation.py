@@ -56,7 +56,13 @@ from trading.sizing import (
     size_limits,
 )
 
-_OWN_CAPS: Final = ("inventory_kraken", "inventory_solana", "daily_notional")
+_OWN_CAPS: Final = (
+    "inventory_kraken",
+    "inventory_solana",
+    "daily_notional",
+    "desk_open",
+    "desk_daily",
+)
 _ONE: Final = Decimal(1)
 _ZERO: Final = Decimal(0)
 _ROUNDING: Final = 1e-9

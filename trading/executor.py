@@ -26,6 +26,7 @@ from trading.needs import needs_of
 from trading.open_trade import DATABASE_RETRY_S, Floor
 from trading.order_rate import OrderRate
 from trading.ports import Desk
+from trading.projection import swaps_of
 from trading.records import AttemptRecord, PersonsOrder, TradeRecord
 from trading.rows import risk_day
 from trading.runner import TradeRunner, VenueEvent
@@ -92,7 +93,7 @@ class Executor:
                 trade_id=trade.id,
                 attempts=planned,
                 window=window,
-                needs=needs_of(intent, funds) if funds else (),
+                needs=needs_of(intent, funds, swaps_of(settings.max_hedges)) if funds else (),
             )
             self._desk.intent_committed(self._desk.clock.monotonic_ns() - asked_ns)
         except NotSent as error:

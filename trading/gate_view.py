@@ -13,6 +13,7 @@ from trading.asset_state import AssetState
 from trading.engine_state import EngineState
 from trading.evaluation import Sized
 from trading.intent import FeesKnown, WindowRow
+from trading.projection import fee_bound_lamports, swaps_of
 from trading.route_quoted import RouteQuoted
 
 _MS: Final = 1_000_000
@@ -58,6 +59,8 @@ def gate_state_of(
         used_notional_usd=used.notional_usd,
         used_loss_usd=used.loss_usd,
         used_trades=used.trades,
+        desk=state.desk_room_of(spec.asset),
+        fee_lamports_free=state.fee_lamports_free(spec.asset),
         route_age_ms=None if route is None else age_ms(now_ns, route.route.asked_at_ns),
     )
 
@@ -79,6 +82,12 @@ def candidate_of(asset: AssetState, sized: Sized, row: WindowRow) -> Candidate:
         gross_bps=sized.gross_bps,
         window_intents=row.intents,
         budget_refusal="" if sized.budget is not None else "the last level is out of reach",
+        fee_lamports=fee_bound_lamports(
+            sized.compute.units if sized.compute is not None else 0,
+            sized.cu_price_micro_lamports,
+            sized.tip_lamports,
+            swaps=swaps_of(asset.settings.max_hedges if asset.settings is not None else 0),
+        ),
     )
 
 

@@ -58,11 +58,12 @@ class Holdings:
         self._read_ns = began_ns
         self._tell()
 
-    def funds(self) -> Funds | None:
+    def funds(self, fee_floor_lamports: int) -> Funds | None:
         """Balances for the intent's transaction, as old as the last whole read; None before it."""
         if self._read_ns is None:
             return None
-        return Funds(dict(self.kraken), dict(self.solana_raw), self._read_ns)
+        lamports = self.lamports - fee_floor_lamports
+        return Funds(dict(self.kraken), dict(self.solana_raw), lamports, self._read_ns)
 
     def see(self, event: CexBalance | TokenBalance) -> None:
         """Take one streamed balance."""
@@ -84,6 +85,7 @@ class Holdings:
                 kraken=dict(self.kraken),
                 solana_raw=dict(self.solana_raw),
                 at_ns=self._clock.now_ns(),
+                lamports=self.lamports,
             )
         )
 

@@ -163,7 +163,7 @@ class EngineHost:
             raise_stop=self._link.raise_stop,
             intent_committed=self._measure.intent_committed,
             first_sent=self._measure.first_sent,
-            funds=self._holdings.funds,
+            funds=lambda: self._holdings.funds(self._state.fee_floor_lamports),
             limits=limits,
             orders_per_minute=orders_per_minute,
             trade_booked=self._on_booked,

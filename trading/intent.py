@@ -16,6 +16,7 @@ import msgspec
 from arbsite.events import Mode
 from feeds.market.events import MarketEvent
 from feeds.market.spec import Direction, MarketSpec
+from risk.candidate import DeskRoom
 from trading.compute_units import PRIOR_LIMIT, ComputeLimit, Limits
 from trading.route_quoted import RouteQuoted
 
@@ -231,12 +232,16 @@ class ModeApplied(msgspec.Struct, frozen=True, tag="mode_applied"):
 
 
 class HoldingsKnown(msgspec.Struct, frozen=True, tag="holdings_known"):
-    """Available balances: Kraken by asset (whole units), chain by asset name (raw)."""
+    """Available balances: Kraken by asset (whole units), chain by asset name (raw).
+
+    `lamports` is the wallet's native SOL; None where no wallet pays fees (a model).
+    """
 
     kraken: dict[str, Decimal]
     solana_raw: dict[str, int]
     at_ns: int
     book: Book = "live"
+    lamports: int | None = None
 
 
 class FeesKnown(msgspec.Struct, frozen=True, tag="fees_known"):
@@ -354,6 +359,17 @@ class DayUsage(msgspec.Struct, frozen=True, tag="day_usage"):
     book: Book = "live"
 
 
+class DeskUsage(msgspec.Struct, frozen=True, tag="desk_usage"):
+    """What all shards together use of the desk's limits, as last read.
+
+    `fee_floor_lamports` of the wallet's native SOL are not for fees.
+    """
+
+    room: DeskRoom
+    fee_floor_lamports: int
+    at_ns: int
+
+
 class TimerFired(msgspec.Struct, frozen=True, tag="timer_fired"):
     """The host's 100 ms heartbeat: ages grow even when nothing arrives."""
 
@@ -374,6 +390,7 @@ EngineInput = (
     | TradeProgressed
     | TradeClosed
     | DayUsage
+    | DeskUsage
     | RouteQuoted
     | TimerFired
 )

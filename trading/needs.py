@@ -15,13 +15,19 @@ from trading.projection import reservation_of
 
 # No taker fee is above this; it only has to be enough.
 TAKER_BOUND = Decimal("0.01")
+# The wallet's native SOL, which pays for landing; not the SOL that is traded.
+FEE_SOL = "fee SOL"
 
 
 class Funds(msgspec.Struct, frozen=True):
-    """Balances of both venues, complete as of `known_ns`; chain amounts raw."""
+    """Balances of both venues, complete as of `known_ns`; chain amounts raw.
+
+    `fee_lamports` is native SOL above the floor that the desk keeps; negative below it.
+    """
 
     kraken: dict[str, Decimal]
     solana_raw: dict[str, int]
+    fee_lamports: int
     known_ns: int
 
 
@@ -35,9 +41,9 @@ class Need(msgspec.Struct, frozen=True):
     known_ns: int
 
 
-def needs_of(intent: Intent, funds: Funds) -> tuple[Need, ...]:
-    """One need per venue: the most the intent can spend there."""
-    most = reservation_of(intent, TAKER_BOUND)
+def needs_of(intent: Intent, funds: Funds, swaps: int) -> tuple[Need, ...]:
+    """One need per venue: the most the intent can spend there; and the fees of its `swaps`."""
+    most = reservation_of(intent, TAKER_BOUND, swaps)
     return (
         Need(
             "kraken",
@@ -51,6 +57,13 @@ def needs_of(intent: Intent, funds: Funds) -> tuple[Need, ...]:
             most.solana_asset,
             Decimal(most.solana_raw),
             Decimal(funds.solana_raw.get(most.solana_asset, 0)),
+            funds.known_ns,
+        ),
+        Need(
+            "solana",
+            FEE_SOL,
+            Decimal(most.fee_lamports),
+            Decimal(funds.fee_lamports),
             funds.known_ns,
         ),
     )

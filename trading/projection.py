@@ -15,29 +15,60 @@ import msgspec
 
 from arbsite.units import decimal_from_int
 from feeds.market.events import BookUpdated
+from trading.compute_units import PRIOR_UNITS
 from trading.intent import HoldingsKnown, Intent, TradeClosed, TradeProgressed
 
 _ZERO = Decimal(0)
+_SIGNATURE_LAMPORTS = 5_000
 
 
 class Reservation(msgspec.Struct, frozen=True):
-    """What one intent may spend on each venue; `over_ns` is when its trade was over."""
+    """What one intent may spend on each venue; `over_ns` is when its trade was over.
+
+    `fee_lamports` is the most its swaps can cost in native SOL: base, priority and tip.
+    """
 
     kraken_asset: str
     kraken_amount: Decimal
     solana_asset: str
     solana_raw: int
     over_ns: int | None = None
+    fee_lamports: int = 0
 
 
-def reservation_of(intent: Intent, taker: Decimal) -> Reservation:
-    """The most an intent may spend: base on the selling venue, quote at the limit on the other."""
+def swaps_of(max_hedges: int) -> int:
+    """How many swaps a trade may send at most: its leg, and each hedge if it goes by the pool."""
+    return 1 + max_hedges
+
+
+def fee_bound_lamports(
+    cu_limit: int, cu_price_micro_lamports: int, tip_lamports: int, *, swaps: int
+) -> int:
+    """The most that `swaps` transactions can cost: base, priority (rounded up) and tip each.
+
+    A hedge asks for the prior limit at least, so no swap is counted with less.
+    """
+    priority = -(-max(PRIOR_UNITS, cu_limit) * cu_price_micro_lamports // 1_000_000)
+    return swaps * (_SIGNATURE_LAMPORTS + priority + tip_lamports)
+
+
+def reservation_of(intent: Intent, taker: Decimal, swaps: int) -> Reservation:
+    """The most an intent may spend: base on the selling venue, quote at the limit on the other.
+
+    And the fees of as many `swaps` as its trade may send.
+    """
     spec = intent.spec
+    fees = fee_bound_lamports(
+        intent.cu_limit, intent.cu_price_micro_lamports, intent.tip_lamports, swaps=swaps
+    )
     qty = decimal_from_int(intent.qty_lots, spec.qty_precision)
     if intent.cex_side == "sell":
-        return Reservation(spec.asset, qty, spec.pool_quote, intent.dex_threshold_raw)
+        return Reservation(
+            spec.asset, qty, spec.pool_quote, intent.dex_threshold_raw, fee_lamports=fees
+        )
     limit = decimal_from_int(intent.cex_limit_ticks, spec.price_precision)
-    return Reservation(spec.cex_quote, qty * limit * (1 + taker), spec.asset, intent.base_raw)
+    cost = qty * limit * (1 + taker)
+    return Reservation(spec.cex_quote, cost, spec.asset, intent.base_raw, fee_lamports=fees)
 
 
 class Reservations:
@@ -101,6 +132,13 @@ class Reservations:
             free = max(0, self._holdings.solana_raw.get(asset, 0) - held)
             self._solana_free[asset] = free
         return free
+
+    @property
+    def lamports_free(self) -> int | None:
+        """Native SOL that no intent's fees were promised; None while unknown."""
+        if self._holdings is None or self._holdings.lamports is None:
+            return None
+        return self._holdings.lamports - sum(r.fee_lamports for r in self._held.values())
 
     def _forget_sums(self) -> None:
         self._kraken_free.clear()

@@ -127,6 +127,8 @@ class Pictures:
     ) -> None:
         """The day's figures beside the 15-minute latency histogram."""
         cap = sum((s.daily_notional_cap_usd for s in self._state.settings.values()), start=0)
+        if self._state.desk is not None:
+            cap = min(cap, self._state.desk.room.daily_cap_usd)
         await self._send(
             events.CONSOLE_METRICS,
             events.MetricsFrame(

@@ -132,11 +132,16 @@ def available_of(
     sells_on_cex = direction == "buy_dex_sell_cex"
     kraken = free.kraken_free(spec.asset if sells_on_cex else spec.cex_quote)
     solana = free.solana_free(spec.pool_quote if sells_on_cex else spec.asset)
+    daily_usd, cause = settings.daily_notional_cap_usd - used.notional_usd, "daily_notional"
+    room = state.desk_room_of(spec.asset)
+    if room is not None and room.tightest[0] < daily_usd:
+        daily_usd, cause = room.tightest
     return Available(
         cex_units=UNBOUND if kraken is None else float(kraken),
         dex_raw=UNBOUND if solana is None else float(solana),
-        daily_usd=float(settings.daily_notional_cap_usd - used.notional_usd),
+        daily_usd=float(daily_usd),
         pool_quote_usd=pool_usd,
+        daily_cause=cause,
     )
 
 

@@ -238,6 +238,7 @@ class Available(msgspec.Struct, frozen=True, gc=False):
     dex_raw: float
     daily_usd: float
     pool_quote_usd: float
+    daily_cause: str = "daily_notional"
 
 
 def caps_from(
@@ -263,7 +264,7 @@ def caps_from(
     cex_value, cex_cause = limits.max_notional_usd * per_usd, "max_notional"
     daily = max(0.0, available.daily_usd) * per_usd
     if daily < cex_value:
-        cex_value, cex_cause = daily, "daily_notional"
+        cex_value, cex_cause = daily, available.daily_cause
     dex_quote, dex_cause = inf, ""
     if rising:
         held = available.cex_units * 10.0**spec.base_decimals

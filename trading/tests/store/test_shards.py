@@ -18,7 +18,7 @@ from risk.models import RiskDay
 from trading.intent import Intent
 from trading.lease import Lease
 from trading.models import Reservation, Trade
-from trading.needs import Funds, Need, needs_of
+from trading.needs import FEE_SOL, Funds, Need, needs_of
 from trading.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, make_settings, planned
 
@@ -142,10 +142,53 @@ async def test_a_kraken_key_serves_one_shard(
 
 
 def test_an_intent_needs_the_most_it_can_spend() -> None:
-    funds = Funds({"SOL": Decimal(3)}, {"USDC": 5}, NOW_NS)
-    sells, swaps = needs_of(make_intent(), funds)
+    funds = Funds({"SOL": Decimal(3)}, {"USDC": 5}, 70_000, NOW_NS)
+    sells, swaps, fees = needs_of(make_intent(tip_lamports=7), funds, 4)
     assert sells == Need("kraken", "SOL", Decimal(1), Decimal(3), NOW_NS)
     assert swaps == Need("solana", "USDC", Decimal(150_400_000), Decimal(5), NOW_NS)
-    buys, sold = needs_of(make_intent(cex_side="buy"), funds)
+    # Four times 5,000 for the signature, 200,000 units at 100,000 micro-lamports, and the tip.
+    assert fees == Need("solana", FEE_SOL, Decimal(4 * 25_007), Decimal(70_000), NOW_NS)
+    buys, sold, _ = needs_of(make_intent(cex_side="buy"), funds, 4)
     assert buys == Need("kraken", "USD", Decimal("153.0150"), Decimal(0), NOW_NS)
     assert (sold.asset, sold.amount) == ("SOL", Decimal(10**9))
+
+
+async def test_fees_of_two_shards_are_not_promised_from_one_floor(
+    shards: dict[str, TradeStore],
+) -> None:
+    funds = Funds({"SOL": Decimal(99)}, {"USDC": 10**12}, 250_000, NOW_NS)
+    stores = [shards["east"], shards["west"]]
+
+    async def one(number: int) -> str:
+        intent = intent_of(number)
+        return await record(stores[number % 2], intent, *needs_of(intent, funds, 4))
+
+    verdicts = await asyncio.gather(*(one(number) for number in range(6)))
+    assert sorted(verdicts) == ["balance:solana fee SOL"] * 4 + ["recorded"] * 2
+    held = await sync_to_async(list)(Reservation.objects.filter(asset=FEE_SOL))
+    assert sum(row.amount for row in held) == 200_000 <= funds.fee_lamports
+
+
+async def test_what_was_kept_for_fees_is_free_after_the_trade(
+    shards: dict[str, TradeStore],
+) -> None:
+    east, intent = shards["east"], intent_of(0)
+    funds = Funds({"SOL": Decimal(99)}, {"USDC": 10**12}, 150_000, NOW_NS)
+    assert await record(east, intent, *needs_of(intent, funds, 4)) == "recorded"
+    second = intent_of(1)
+    needs = needs_of(second, funds, 4)
+    assert await record(east, second, *needs) == "balance:solana fee SOL"
+    (trade,) = await east.unfinished_trades()
+    trade.is_settled = True
+    await east.commit(trade)
+    assert await record(east, second, *needs) == "recorded"
+
+
+async def test_a_wallet_below_its_floor_pays_for_no_intent(
+    shards: dict[str, TradeStore],
+) -> None:
+    funds = Funds({"SOL": Decimal(99)}, {"USDC": 10**12}, -1, NOW_NS)
+    intent = intent_of(0)
+    verdict = await record(shards["east"], intent, *needs_of(intent, funds, 1))
+    assert verdict == "balance:solana fee SOL"
+    assert await sync_to_async(Trade.objects.count)() == 0

@@ -192,6 +192,7 @@ def test_no_cap_is_ever_exceeded(
         ({"impact": "0.5"}, "dex_impact"),
         ({"notional": 200}, "max_notional"),
         ({"daily": 150.0}, "daily_notional"),
+        ({"daily": 150.0, "cause": "desk_open"}, "desk_open"),
         ({"cex": 1.0}, "inventory_kraken"),
         ({"dex": 10**8}, "inventory_solana"),
     ],
@@ -208,7 +209,11 @@ def test_the_binding_cap_is_named(changes: dict, expected: str) -> None:
         dex_impact_cap_bps=Decimal(changes.get("impact", "100")),
     )
     available = Available(
-        changes.get("cex", 1000.0), changes.get("dex", 10**12), changes.get("daily", 1e6), 1.0
+        changes.get("cex", 1000.0),
+        changes.get("dex", 10**12),
+        changes.get("daily", 1e6),
+        1.0,
+        changes.get("cause", "daily_notional"),
     )
     caps = caps_from(spec, size_limits(config), ladder, available, taker=0.001, rising=True)
     assert _solve(spec, pool, ladder, "buy_dex_sell_cex", caps).limited_by == expected
