@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from operator import attrgetter
+from itertools import chain
 
 import msgspec
 
@@ -19,6 +19,7 @@ from feeds.market.adaptive import AdaptiveFeeRun, start_run
 from feeds.market.pools import Amounts, QuoteRefused, Swap, TickArray, Whirlpool
 from feeds.market.refusals import SwapRefused
 from feeds.market.steps import FEE_DENOMINATOR, U64_MAX, step_exact_in, step_exact_out
+from feeds.market.stops import A_PLACES, B_PLACES, Stop, stop_at
 from feeds.market.ticks import (
     MAX_SQRT_PRICE,
     MAX_TICK,
@@ -26,7 +27,6 @@ from feeds.market.ticks import (
     MIN_TICK,
     TICKS_PER_ARRAY,
     array_start_of,
-    sqrt_price_from_tick,
     tick_from_sqrt_price,
 )
 from feeds.market.token_fee import gross_of_fee, net_of_fee
@@ -36,7 +36,6 @@ Arrays = Sequence[TickArray | None]
 
 _PROTOCOL_FEE_DENOMINATOR = 10_000
 _U128_MASK = (1 << 128) - 1
-_index_of = attrgetter("index")
 
 
 def arrays_for_swap(pool: Whirlpool, a_to_b: bool) -> tuple[int, ...]:
@@ -101,7 +100,7 @@ def swap(
         arrays = loaded_arrays(pool, a_to_b)
     try:
         walk, amount_in, amount_out = _walked(
-            pool, amount, exact_in, a_to_b, now_s, sqrt_price_limit, arrays
+            pool, amount, exact_in, a_to_b, now_s, sqrt_price_limit, arrays, keeps_fees=True
         )
     except SwapRefused as refused:
         return refused.reason
@@ -114,7 +113,9 @@ def amounts(
     """Return what `swap` would move, without working out the pool it leaves."""
     try:
         arrays = loaded_arrays(pool, a_to_b)
-        _, amount_in, amount_out = _walked(pool, amount, exact_in, a_to_b, now_s, 0, arrays)
+        _, amount_in, amount_out = _walked(
+            pool, amount, exact_in, a_to_b, now_s, 0, arrays, keeps_fees=False
+        )
     except SwapRefused as refused:
         return refused.reason
     return Amounts(amount_in, amount_out)
@@ -128,6 +129,8 @@ def _walked(
     now_s: int,
     sqrt_price_limit: int,
     arrays: Arrays,
+    *,
+    keeps_fees: bool,
 ) -> tuple[_Walk, int, int]:
     """Walk; return the walk and the user's (input, output)."""
     if amount > U64_MAX:
@@ -146,7 +149,7 @@ def _walked(
     if pool.oracle is not None:
         tick = pool.tick_current_index
         run = start_run(pool.oracle, pool.fee_rate, tick, a_to_b=a_to_b, now_s=now_s)
-    walk = _Walk(pool, asked, run, exact_in=exact_in, a_to_b=a_to_b)
+    walk = _Walk(pool, asked, run, exact_in=exact_in, a_to_b=a_to_b, keeps_fees=keeps_fees)
     walk.go(arrays, limit)
     if exact_in:
         spent = asked - walk.remaining
@@ -179,6 +182,7 @@ class _Walk:
         "_a_to_b",
         "_earned",
         "_exact_in",
+        "_keeps_fees",
         "_pool",
         "_run",
         "crossings",
@@ -197,11 +201,14 @@ class _Walk:
         *,
         exact_in: bool,
         a_to_b: bool,
+        keeps_fees: bool,
     ) -> None:
         self._run = run
         self._pool = pool
         self._exact_in = exact_in
         self._a_to_b = a_to_b
+        # Only who asks for the pool afterwards needs each step's fee, and the tick.
+        self._keeps_fees = keeps_fees
         self.remaining = asked
         self.other = 0
         self.price = pool.sqrt_price
@@ -214,61 +221,61 @@ class _Walk:
     def go(self, arrays: Arrays, limit: int) -> None:
         """Walk until the amount is used up or the price is at `limit`."""
         a_to_b, run = self._a_to_b, self._run
-        targets = walk_targets(self._pool, arrays, a_to_b)
+        stops = stops_ahead(self._pool, arrays, a_to_b)
         if run is None:
-            self._go_at_one_fee(targets, limit)
+            self._go_at_one_fee(stops, limit)
+            return
         while self.remaining and self.price != limit:
-            assert run is not None
-            next_tick, net = next(targets)
-            next_price = sqrt_price_from_tick(next_tick)
+            stop = next(stops)
+            next_price, next_tick = stop[0], stop[4]
             target = max(next_price, limit) if a_to_b else min(next_price, limit)
             while self.remaining:
                 rate = run.fee_rate()
                 self._step(rate, run.bounded_target(target, self.liquidity))
-                self._arrive(next_tick, next_price, net)
+                self._arrive(stop)
                 run.advance(self.price, next_tick, next_price)
                 if self.price == target:
                     break
 
-    def _go_at_one_fee(self, targets: Iterator[tuple[int, int | None]], limit: int) -> None:
+    def _go_at_one_fee(self, stops: Iterator[Stop], limit: int) -> None:
         """Walk to the end at the pool's own fee: whole steps in place, the last by `_step`."""
-        a_to_b, exact_in = self._a_to_b, self._exact_in
+        a_to_b, keeps_fees, earned = self._a_to_b, self._keeps_fees, self._earned
         rate = self._pool.fee_rate
-        kept, earned = FEE_DENOMINATOR - rate, self._earned
-        remaining, other, price, liquidity = self.remaining, self.other, self.price, self.liquidity
-        while remaining and price != limit:
-            next_tick, net = next(targets)
-            next_price = sqrt_price_from_tick(next_tick)
-            # `steps.full_step`, in place: it is most of what a crossing costs.
+        kept = FEE_DENOMINATOR - rate
+        paid = taken = crossings = 0
+        most_paid = self.remaining if self._exact_in else U64_MAX + 1
+        most_taken = U64_MAX + 1 if self._exact_in else self.remaining
+        liquidity, price, tick = self.liquidity, self.price, self.tick
+        last: Stop | None = None
+        for stop in stops if price != limit else ():
+            target, net, a_per_unit, b_per_unit, next_tick, is_initialised = stop
+            # What is paid is negative here, so that its floor is the program's ceiling.
             if a_to_b:
-                width = liquidity * (price - next_price)
-                used = -(-(width << 64) // (price * next_price))
-                out = width >> 64
-                beyond = next_price < limit
+                used = liquidity * a_per_unit >> A_PLACES
+                out = liquidity * b_per_unit >> B_PLACES
+                is_beyond = target <= limit
             else:
-                width = liquidity * (next_price - price)
-                used = -(-width >> 64)
-                out = (width << 64) // (price * next_price)
-                beyond = next_price > limit
-            fee = -(-used * rate // kept)
-            taken, given = (used + fee, out) if exact_in else (out, used + fee)
-            after = liquidity + (net or 0)
-            # All that is refused is left to `_step` and `_arrive`, which know what to say.
-            if beyond or taken > remaining or other + given > U64_MAX or not 0 <= after < 1 << 128:
-                self.remaining, self.other, self.price = remaining, other, price
-                self.liquidity = liquidity
-                self._step(rate, max(next_price, limit) if a_to_b else min(next_price, limit))
-                self._arrive(next_tick, next_price, net)
-                remaining, other, price = self.remaining, self.other, self.price
-                liquidity = self.liquidity
-                continue
-            remaining -= taken
-            other += given
-            earned.append((fee, liquidity))
-            self.crossings += net is not None
-            self.tick = next_tick - a_to_b
-            price, liquidity = next_price, after
-        self.remaining, self.other, self.price, self.liquidity = remaining, other, price, liquidity
+                used = liquidity * b_per_unit >> B_PLACES
+                out = liquidity * a_per_unit >> A_PLACES
+                is_beyond = target >= limit
+            with_fee = used * FEE_DENOMINATOR // kept
+            next_paid, next_taken = paid - with_fee, taken + out
+            after = liquidity + net
+            # The last step, and all that is refused, is left to those who know what to say.
+            if is_beyond or next_paid >= most_paid or next_taken >= most_taken or after >> 128:
+                last = stop
+                break
+            if keeps_fees:
+                earned.append((used - with_fee, liquidity))
+                crossings += is_initialised
+                tick = next_tick - a_to_b
+            paid, taken, price, liquidity = next_paid, next_taken, target, after
+        self.crossings, self.tick, self.price, self.liquidity = crossings, tick, price, liquidity
+        self.remaining -= paid if self._exact_in else taken
+        self.other = taken if self._exact_in else paid
+        if last is not None:
+            self._step(rate, max(last[0], limit) if a_to_b else min(last[0], limit))
+            self._arrive(last)
 
     def _step(self, fee_rate: int, target: int) -> None:
         price, liquidity = self.price, self.liquidity
@@ -294,10 +301,11 @@ class _Walk:
             self.tick = _UNKNOWN_TICK
             self.price = reached
 
-    def _arrive(self, next_tick: int, next_price: int, net: int | None) -> None:
+    def _arrive(self, stop: Stop) -> None:
+        next_price, net, _, _, next_tick, is_initialised = stop
         if self.price != next_price:
             return
-        if net is not None:
+        if is_initialised:
             self.liquidity += net
             self.crossings += 1
             if self.liquidity < 0:
@@ -348,41 +356,47 @@ class _Walk:
 _UNKNOWN_TICK = MAX_TICK + 1
 
 
-def walk_targets(pool: Whirlpool, arrays: Arrays, a_to_b: bool) -> Iterator[tuple[int, int | None]]:
-    """Yield the ticks a swap stops at, in walking order, with the liquidity to add there.
+def stops_ahead(pool: Whirlpool, arrays: Arrays, a_to_b: bool) -> Iterator[Stop]:
+    """Yield the stops of a swap in walking order; ends only where the price range does.
 
-    None marks a stop without a position: an end of the price range, or of the last array
-    (which the program treats as a step of its own). Past the arrays raises SwapRefused.
+    A stop that is not initialised is the end of the range, or of the last array (which the
+    program treats as a step of its own). Past the arrays raises SwapRefused.
     """
+    return chain.from_iterable(_stops_by_array(pool, arrays, a_to_b))
+
+
+def _stops_by_array(pool: Whirlpool, arrays: Arrays, a_to_b: bool) -> Iterator[Sequence[Stop]]:
     spacing = pool.tick_spacing
     span = TICKS_PER_ARRAY * spacing
-    search = pool.tick_current_index
+    search, price = pool.tick_current_index, pool.sqrt_price
     last_array = len(arrays) - 1
     for place, array in enumerate(arrays):
         if array is None:
             raise SwapRefused(refusals.NOT_LOADED)
         start = array.start_index
-        low = start if a_to_b else start - spacing
-        if not low <= search < low + span:
+        if not (start if a_to_b else start - spacing) <= search < start + span:
             raise SwapRefused(refusals.ARRAY_SEQUENCE)
-        at = bisect_right(array.ticks, search, key=_index_of)
-        stopped_at = None
+        at = bisect_right(array.indices, search)
         if a_to_b:
-            for tick in reversed(array.ticks[:at]):
-                stopped_at = tick.index
-                yield stopped_at, -tick.liquidity_net
+            stops = array.falling[len(array.ticks) - at :]
             is_range_end, end, edge_slot = start <= MIN_TICK, start, start
         else:
-            for tick in array.ticks[at:]:
-                stopped_at = tick.index
-                yield stopped_at, tick.liquidity_net
+            stops = array.rising[at:]
             is_range_end, end = start + span > MAX_TICK, start + span - 1
             edge_slot = start + span - spacing
+        stopped_at = None
+        if stops:
+            # The array knows the way between its ticks, not the way to the first of them.
+            _, net, _, _, tick, _ = stops[0]
+            yield (stop_at(price, tick, net),)
+            yield stops[1:]
+            price, _, _, _, stopped_at, _ = stops[-1]
         # A stop on the array's outermost slot already moved the program to the next one.
         if stopped_at != edge_slot:
             if is_range_end:
-                yield MIN_TICK if a_to_b else MAX_TICK, None
-            elif place == last_array:
-                yield end, None
+                yield (stop_at(price, MIN_TICK if a_to_b else MAX_TICK, 0, is_initialised=False),)
+                return
+            if place == last_array:
+                yield (stop_at(price, end, 0, is_initialised=False),)
         search = start - 1 if a_to_b else start + span - 1
     raise SwapRefused(refusals.ARRAYS_EXHAUSTED)

@@ -12,11 +12,10 @@ from math import sqrt
 
 from feeds.market import ammv4, cpmm
 from feeds.market.adaptive import start_run
-from feeds.market.clmm import loaded_arrays, walk_targets
+from feeds.market.clmm import loaded_arrays, stops_ahead
 from feeds.market.pools import AmmV4Pool, CpmmPool, Pool, Whirlpool
 from feeds.market.refusals import SwapRefused
 from feeds.market.steps import FEE_DENOMINATOR
-from feeds.market.ticks import sqrt_price_from_tick
 
 Segment = tuple[float, float, float]
 """(L, s_from, s_to) in walking order: s rises when base is bought, falls when sold."""
@@ -78,11 +77,11 @@ def segments(pool: Pool, *, buys_base: bool, base_is_a: bool) -> list[Segment]:
     here = _root_of(pool.sqrt_price, base_is_a)
     # Raised where the arrays are used up.
     with suppress(SwapRefused):
-        for tick, net in walk_targets(pool, loaded_arrays(pool, a_to_b), a_to_b):
-            there = _root_of(sqrt_price_from_tick(tick), base_is_a)
+        for target, net, _, _, _, _ in stops_ahead(pool, loaded_arrays(pool, a_to_b), a_to_b):
+            there = target / _Q64 if base_is_a else _Q64 / target
             if there != here:
                 pieces.append((float(liquidity), here, there))
-            liquidity += net or 0
+            liquidity += net
             here = there
     return pieces
 

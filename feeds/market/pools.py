@@ -8,7 +8,11 @@ the deployed Orca Whirlpool, Raydium CPMM and Raydium AMM v4 programs.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
+
+from feeds.market.stops import Stop, falling_stops, rising_stops
 
 
 class Tick(msgspec.Struct, frozen=True, gc=False):
@@ -19,15 +23,31 @@ class Tick(msgspec.Struct, frozen=True, gc=False):
     liquidity_gross: int
 
 
-class TickArray(msgspec.Struct, frozen=True, gc=False):
+class TickArray(msgspec.Struct, frozen=True, dict=True):
     """One 88-tick array: fixed and dynamic accounts decode to the same thing.
 
-    `exists=False` means the PDA was never created: it counts as all-uninitialised.
+    `exists=False` means the PDA was never created: it counts as all-uninitialised. What
+    follows from the ticks alone is kept beside them once somebody has walked there.
     """
 
     start_index: int
     ticks: tuple[Tick, ...] = ()
     exists: bool = True
+
+    @cached_property
+    def indices(self) -> tuple[int, ...]:
+        """The ticks' indices, ascending."""
+        return tuple([tick.index for tick in self.ticks])
+
+    @cached_property
+    def falling(self) -> tuple[Stop, ...]:
+        """The stops of a falling price, highest tick first."""
+        return falling_stops(self.ticks)
+
+    @cached_property
+    def rising(self) -> tuple[Stop, ...]:
+        """The stops of a rising price, lowest tick first."""
+        return rising_stops(self.ticks)
 
 
 class AdaptiveFee(msgspec.Struct, frozen=True, gc=False):

@@ -13,8 +13,8 @@ from bisect import bisect_left
 from feeds.market import clmm
 from feeds.market.pools import Amounts, QuoteRefused, Whirlpool
 from feeds.market.refusals import SwapRefused
-from feeds.market.steps import FEE_DENOMINATOR, U64_MAX, full_step
-from feeds.market.ticks import sqrt_price_from_tick
+from feeds.market.steps import FEE_DENOMINATOR, U64_MAX
+from feeds.market.stops import A_PLACES, B_PLACES
 
 
 class PrefixQuoter:
@@ -27,8 +27,8 @@ class PrefixQuoter:
         "_paid",
         "_pool",
         "_prices",
+        "_stops",
         "_taken",
-        "_targets",
     )
 
     def __init__(self, pool: Whirlpool, *, a_to_b: bool) -> None:
@@ -46,7 +46,7 @@ class PrefixQuoter:
         self._taken = [0]
         self._prices = [pool.sqrt_price]
         self._liquidities = [pool.liquidity]
-        self._targets = clmm.walk_targets(pool, clmm.loaded_arrays(pool, a_to_b), a_to_b)
+        self._stops = clmm.stops_ahead(pool, clmm.loaded_arrays(pool, a_to_b), a_to_b)
 
     def quote(self, amount: int, exact_in: bool, now_s: int = 0) -> Amounts | QuoteRefused:
         """Quote `amount` raw units (input if `exact_in`, else output).
@@ -92,23 +92,26 @@ class PrefixQuoter:
         Stops before a step the program would refuse (its sums or its liquidity overflow):
         an order that enters one is left to the walk, which says why.
         """
-        paid, taken = self._paid[-1], self._taken[-1]
-        price, liquidity = self._prices[-1], self._liquidities[-1]
+        a_to_b, kept = self._a_to_b, FEE_DENOMINATOR - self._fee_rate
+        paid, taken, liquidity = self._paid[-1], self._taken[-1], self._liquidities[-1]
         try:
             while amount > (paid if exact_in else taken):
-                tick, net = next(self._targets)
-                target = sqrt_price_from_tick(tick)
-                used, out, fee = full_step(liquidity, price, target, self._fee_rate, self._a_to_b)
-                paid += used + fee
-                taken += out
-                liquidity += net or 0
-                price = target
-                if paid > U64_MAX or taken > U64_MAX or not 0 <= liquidity < 1 << 128:
-                    self._targets = iter(())
+                target, net, a_per_unit, b_per_unit, _, _ = next(self._stops)
+                # What is paid is negative here, so that its floor is the program's ceiling.
+                if a_to_b:
+                    used = liquidity * a_per_unit >> A_PLACES
+                    taken += liquidity * b_per_unit >> B_PLACES
+                else:
+                    used = liquidity * b_per_unit >> B_PLACES
+                    taken += liquidity * a_per_unit >> A_PLACES
+                paid -= used * FEE_DENOMINATOR // kept
+                liquidity += net
+                if paid > U64_MAX or taken > U64_MAX or liquidity >> 128:
+                    self._stops = iter(())
                     return False
                 self._paid.append(paid)
                 self._taken.append(taken)
-                self._prices.append(price)
+                self._prices.append(target)
                 self._liquidities.append(liquidity)
         except (SwapRefused, StopIteration):
             # The arrays are used up, here or when an earlier order asked.

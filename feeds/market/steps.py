@@ -1,7 +1,8 @@
 """One step of constant-liquidity swap math: from a price towards a target, in raw units.
 
 Pure integer formulas over Q64.64 square-root prices, rounded as the Whirlpool program
-rounds: what the user pays up, what the user gets down. Called by `clmm` and `prefix`.
+rounds: what the user pays up, what the user gets down. Called by `clmm` for the step an
+order ends in; whole steps between ticks are worked out in place, from `stops`.
 """
 
 from __future__ import annotations
@@ -58,20 +59,6 @@ def price_after_b_out(liquidity: int, price: int, amount: int) -> int:
 def fee_on_top_ceil(used: int, fee_rate: int) -> int:
     """Fee to add to `used` so that the fee is `fee_rate` millionths of the sum, rounded up."""
     return -(-used * fee_rate // (FEE_DENOMINATOR - fee_rate))
-
-
-def full_step(
-    liquidity: int, price: int, target: int, fee_rate: int, a_to_b: bool
-) -> tuple[int, int, int]:
-    """Return (input used without fee, output, fee) of going all the way to `target`."""
-    width = liquidity * (price - target if a_to_b else target - price)
-    if a_to_b:
-        used = -(-(width << 64) // (price * target))
-        out = width >> 64
-    else:
-        used = -(-width >> 64)
-        out = (width << 64) // (price * target)
-    return used, out, -(-used * fee_rate // (FEE_DENOMINATOR - fee_rate))
 
 
 def step_exact_in(
