@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_django.plugin import DjangoDbBlocker
 
 pytest_plugins = ["arbsite.testing"]
+
+# The same examples in every run, and no deadline for one: a busy machine is no failure.
+# Fresh examples are drawn by `pytest --hypothesis-profile=default`, as the nightly run does.
+settings.load_profile("ci")
 
 SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
 

@@ -18,7 +18,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from arbsite.auth.services import standing
+from arbsite.auth.sessions import standing
 from arbsite.auth.tickets import spend_ticket
 from arbsite.clock import Clock, SystemClock
 from arbsite.logs import event_logger

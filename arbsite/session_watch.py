@@ -12,7 +12,7 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
-from arbsite.auth.services import standing
+from arbsite.auth.sessions import standing
 from arbsite.logs import event_logger
 
 log = event_logger(__name__)

@@ -2,15 +2,13 @@
 
 A session is one sign-in. Its refresh token is replaced at every use, and showing an old one
 again means a copy exists, so the whole session ends. Callers: `auth.api`, the admin pages,
-`manage.py create_operator` and `seed`. Not here: cookies, HTTP, throttling.
+`manage.py create_operator` and `seed`. Not here: what a session is worth (`auth.sessions`),
+cookies, HTTP, throttling.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import Group
@@ -21,6 +19,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from arbsite import audit
 from arbsite.auth.roles import ROLES, STAFF_ROLES, Role, role_of
+from arbsite.auth.sessions import is_live, password_mark
 from arbsite.auth.tokens import RefreshToken
 from arbsite.clock import utc_now, uuid7
 from arbsite.errors import DomainError
@@ -28,7 +27,6 @@ from arbsite.models import Session, User
 
 IDLE_LIMIT = timedelta(hours=1)
 ABSOLUTE_LIMIT = timedelta(hours=12)
-Standing = Literal["live", "ended", "forbidden"]
 
 
 @transaction.atomic
@@ -141,46 +139,6 @@ def sign_out(session_id: UUID) -> None:
     session = Session.objects.select_for_update().filter(id=session_id, ended_at=None).first()
     if session is not None:
         _end(session, "signed out")
-
-
-def live_session(session_id: UUID) -> Session | None:
-    """The session with its user when it still counts: the check of every request."""
-    session = Session.objects.select_related("user").filter(id=session_id).first()
-    return session if session is not None and is_live(session, utc_now()) else None
-
-
-def standing(session_ids: Sequence[UUID]) -> dict[UUID, Standing]:
-    """What each session is worth now, in two queries: live, ended, or no longer permitted."""
-    now = utc_now()
-    found: dict[UUID, Standing] = dict.fromkeys(session_ids, "ended")
-    live = {
-        session.id: session.user_id
-        for session in Session.objects.select_related("user").filter(id__in=session_ids)
-        if is_live(session, now)
-    }
-    readers = set(
-        User.objects.with_perm("arbsite.read", backend="arbsite.auth.backend.GuardedBackend")
-        .filter(id__in=live.values())
-        .values_list("id", flat=True)
-    )
-    for session_id, user_id in live.items():
-        found[session_id] = "live" if user_id in readers else "forbidden"
-    return found
-
-
-def is_live(session: Session, now: datetime) -> bool:
-    """Not ended, not expired, user active, and the password still the one of the sign-in."""
-    return (
-        session.ended_at is None
-        and now < session.expires_at
-        and session.user.is_active
-        and session.password_mark == password_mark(session.user)
-    )
-
-
-def password_mark(user: User) -> str:
-    """Changes whenever the stored password changes; reveals nothing about it."""
-    return hashlib.sha256(user.password.encode()).hexdigest()
 
 
 def _sealed(token: RefreshToken, session: Session) -> RefreshToken:

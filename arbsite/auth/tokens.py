@@ -16,6 +16,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from arbsite.auth.sessions import live_session
 from arbsite.models import Session, User
 
 
@@ -46,8 +47,6 @@ class SessionAuthentication(JWTAuthentication):
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
         """The session's user; 401 for a session that is over or another user's."""
-        from arbsite.auth.services import live_session
-
         session = live_session(session_id_of(validated_token))
         if session is None or str(session.user_id) != validated_token.get("user_id"):
             raise AuthenticationFailed("Sign in again.", code="session_ended")
