@@ -6,7 +6,7 @@ import { NOW } from "@/testing/now";
 import { feedAge } from "./feed-age";
 import type { Mode } from "./frames";
 import { position, shownBins } from "./histogram";
-import { directionEnds, engineState, freshness, limitWord, observeOn, shownDirection } from "./states";
+import { directionEnds, engineState, freshness, observeOn, shownDirection } from "./states";
 
 describe("the engine's state", () => {
   it.each<[Mode, string]>([
@@ -73,12 +73,6 @@ describe("age", () => {
     expect(freshness("spreads", 500)).toBe("ageing");
     expect(freshness("spreads", 2000)).toBe("stale");
   });
-});
-
-it("writes caps in words, also ones it has not met", () => {
-  expect(limitWord("dex_impact")).toBe("DEX impact");
-  expect(limitWord("cex_balance")).toBe("CEX balance");
-  expect(limitWord("")).toBe("");
 });
 
 describe("histogram", () => {

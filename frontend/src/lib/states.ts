@@ -93,26 +93,3 @@ export const DIRECTION_WORDS = {
   "K>S": "Buy on Kraken, sell on Solana",
   "S>K": "Buy on Solana, sell on Kraken",
 } as const;
-
-const LIMIT_WORD: Record<string, string> = {
-  cex_depth: "CEX depth",
-  dex_impact: "DEX impact",
-  optimum: "Best size",
-  dex_liquidity: "DEX depth",
-  inventory_kraken: "Kraken inventory",
-  inventory_solana: "Solana inventory",
-};
-
-/** The engine's word for the binding cap as the console writes it. */
-export function limitWord(limitedBy: string): string {
-  if (limitedBy === "") return "";
-  const known = LIMIT_WORD[limitedBy];
-  if (known !== undefined) return known;
-  const spaced = limitedBy.replaceAll("_", " ").replace(/\b(cex|dex)\b/g, (w) => w.toUpperCase());
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
-}
-
-/** Machine names (`book_stale`) as a sentence fragment. */
-export function words(name: string): string {
-  return limitWord(name);
-}

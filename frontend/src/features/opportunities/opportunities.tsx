@@ -7,8 +7,9 @@ import { cn } from "@/lib/cn";
 import * as format from "@/lib/format";
 import type { Opportunity } from "@/lib/frames";
 import { useAge, useDesk } from "@/lib/live";
-import { directionEnds, limitWord, words } from "@/lib/states";
+import { directionEnds } from "@/lib/states";
 import { testId } from "@/lib/testids";
+import { causeWord, gateWord, limitWord } from "@/lib/words";
 
 const DECISION: Record<Opportunity["decision"], string> = {
   taken: "Taken",
@@ -32,7 +33,7 @@ function Gate({ row }: { readonly row: Opportunity }) {
   const limit = row.gate_limit === "" ? "" : ` (limit ${row.gate_limit})`;
   return (
     <span className="text-text-2">
-      {words(row.gate)} {row.gate_value}
+      {gateWord(row.gate)} {row.gate_value}
       {limit}
     </span>
   );
@@ -65,7 +66,7 @@ const COLUMNS: readonly Column<Opportunity>[] = [
   { head: "Gate", cell: (row) => <Gate row={row} /> },
   {
     head: "Closed by",
-    cell: (row) => <span className="text-text-3">{row.close_cause === "" ? "still open" : words(row.close_cause)}</span>,
+    cell: (row) => <span className="text-text-3">{row.close_cause === "" ? "still open" : causeWord(row.close_cause)}</span>,
   },
 ];
 

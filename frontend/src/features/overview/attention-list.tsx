@@ -8,8 +8,8 @@ import { reasonText } from "@/lib/banners";
 import * as format from "@/lib/format";
 import type { Incident } from "@/lib/frames";
 import { useAge, useDesk, useNow } from "@/lib/live";
-import { words } from "@/lib/states";
 import { testId } from "@/lib/testids";
+import { ruleWord } from "@/lib/words";
 
 const SHOWN = 5;
 const RANK: Record<Incident["priority"], number> = { critical: 0, warning: 1, notice: 2 };
@@ -82,7 +82,7 @@ function IncidentRow({ incident }: { readonly incident: Incident }) {
           {subject}: {reasonText(incident)}
         </span>
         <span className="truncate text-caption text-text-3">
-          #{incident.number} {words(incident.rule)}
+          #{incident.number} {ruleWord(incident.rule)}
           {closed ? ", cleared" : incident.state === "acked" ? ", acknowledged" : ""} · opened {opened} UTC
         </span>
       </span>

@@ -15,9 +15,10 @@ import { SPARK_POINTS, type SpreadView } from "@/lib/desk";
 import * as format from "@/lib/format";
 import type { Spread, Status } from "@/lib/frames";
 import { useDesk, useNow } from "@/lib/live";
-import { type Freshness, freshness, limitWord, shownDirection } from "@/lib/states";
+import { type Freshness, freshness, shownDirection } from "@/lib/states";
 import { feedAge } from "@/lib/feed-age";
 import { testId } from "@/lib/testids";
+import { limitWord, reasonWords } from "@/lib/words";
 
 export function SpreadRow({ asset, scaleBps }: { readonly asset: string; readonly scaleBps: number }) {
   const view = useDesk(`spread:${asset}`);
@@ -85,7 +86,7 @@ function Row({ view, status, nowMs, scaleBps }: RowProps) {
           state={row.state}
           stale={stale}
           testId={testId.spreadState(row.asset)}
-          title={row.reason === "" ? undefined : row.reason}
+          title={row.reason === "" ? undefined : reasonWords(row.reason)}
         />
       </span>
     </div>
@@ -112,7 +113,7 @@ function EdgeCell({ row, stale, scaleBps }: {
           known ? (net > 0 ? "text-lime" : "text-text-2") : "text-text-3",
         )}
       >
-        {known ? format.bps(net, true) : <Unknown why={stale ? "Data is stale" : row.reason} />}
+        {known ? format.bps(net, true) : <Unknown why={stale ? "Data is stale" : reasonWords(row.reason)} />}
       </span>
       <EdgeBar
         grossBps={stale ? 0 : (gross ?? 0)}
@@ -137,11 +138,11 @@ function SizeCell({ row, stale }: { readonly row: Spread; readonly stale: boolea
     return (
       <span
         role="cell"
-        title={row.reason}
+        title={reasonWords(row.reason)}
         data-testid={testId.spreadLimit(row.asset)}
         className={cn("truncate text-caption", SIZE_PLACE, stopped ? "text-warn" : "text-text-3")}
       >
-        {row.reason === "" ? "Stopped" : row.reason}
+        {row.reason === "" ? "Stopped" : reasonWords(row.reason)}
       </span>
     );
   }

@@ -4,8 +4,9 @@ import { Card, Empty } from "@/components/ui/card";
 import { Direction, Money, Pnl, UtcTime } from "@/components/values";
 import type { Figures } from "@/lib/api";
 import * as format from "@/lib/format";
-import { directionEnds, words } from "@/lib/states";
+import { directionEnds } from "@/lib/states";
 import { countedRows } from "@/lib/study";
+import { gateWord, limitWord, spelled } from "@/lib/words";
 
 type Window = Figures["window_table"][number];
 const SHOWN = 100;
@@ -27,7 +28,7 @@ const COLUMNS: readonly Column<Window>[] = [
     head: "What became of it",
     cell: (row) => (
       <span className="text-text-2">
-        {row.outcome !== "" ? words(row.outcome) : row.is_eligible ? "not taken" : words(row.blocked_by)}
+        {row.outcome !== "" ? spelled(row.outcome) : row.is_eligible ? "Not taken" : gateWord(row.blocked_by)}
       </span>
     ),
   },
@@ -40,9 +41,9 @@ export function StudyWindows({ columns }: { readonly columns: readonly Figures[]
   return (
     <>
       <div className="grid gap-3 lg:grid-cols-3">
-        <Counted title="Refused by" counts={first.refused_by} empty="Nothing was refused." />
-        <Counted title="Not eligible because" counts={first.blocked_by} empty="Every window was eligible." />
-        <Counted title="Size limited by" counts={first.limited_by} empty="Nothing was sized." />
+        <Counted title="Refused by" counts={first.refused_by} word={gateWord} empty="Nothing was refused." />
+        <Counted title="Not eligible because" counts={first.blocked_by} word={gateWord} empty="Every window was eligible." />
+        <Counted title="Size limited by" counts={first.limited_by} word={limitWord} empty="Nothing was sized." />
       </div>
       <Card title="Windows" context={`the last ${shown.length} of ${first.windows}, ${first.label}`}>
         {shown.length === 0 ? (
@@ -62,9 +63,10 @@ export function StudyWindows({ columns }: { readonly columns: readonly Figures[]
   );
 }
 
-function Counted({ title, counts, empty }: {
+function Counted({ title, counts, word, empty }: {
   readonly title: string;
   readonly counts: Readonly<Record<string, number>>;
+  readonly word: (name: string) => string;
   readonly empty: string;
 }) {
   const rows = countedRows(counts);
@@ -74,9 +76,9 @@ function Counted({ title, counts, empty }: {
         <Empty>{empty}</Empty>
       ) : (
         <dl className="px-3.5 py-2">
-          {rows.map(([word, count]) => (
-            <div key={word} className="flex justify-between gap-4 border-b border-line py-1.5 last:border-b-0">
-              <dt className="text-text-2">{words(word)}</dt>
+          {rows.map(([name, count]) => (
+            <div key={name} className="flex justify-between gap-4 border-b border-line py-1.5 last:border-b-0">
+              <dt className="text-text-2">{word(name)}</dt>
               <dd>{count.toLocaleString("en-US")}</dd>
             </div>
           ))}

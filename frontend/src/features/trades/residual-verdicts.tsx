@@ -3,9 +3,9 @@ import { SheetPart } from "@/components/ui/sheet";
 import { Money, UtcTime } from "@/components/values";
 import { cn } from "@/lib/cn";
 import * as format from "@/lib/format";
-import { words } from "@/lib/states";
 import { testId } from "@/lib/testids";
 import type { Verdict, WayOut } from "@/lib/trade-detail";
+import { actWord } from "@/lib/words";
 
 export function ResidualVerdicts({ verdicts, asset }: {
   readonly verdicts: readonly Verdict[];
@@ -17,7 +17,7 @@ export function ResidualVerdicts({ verdicts, asset }: {
         {verdicts.map((verdict, index) => (
           <li key={`${verdict.atMs}-${index}`} className="rounded-control border border-line px-3 py-2">
             <div className="flex flex-wrap items-baseline gap-x-3">
-              <span className="font-semibold">{words(verdict.act)}</span>
+              <span className="font-semibold">{actWord(verdict.act)}</span>
               <span className="text-text-2">
                 {format.quantity(verdict.residual)} {asset}, <Money value={verdict.notionalUsd} decimals={2} />
               </span>
@@ -48,7 +48,7 @@ export function Ways({ ways, chosen }: {
           return (
             <tr key={`${way.act}-${way.venue}`} className="border-t border-line">
               <th scope="row" className={cn("py-1 text-left font-normal whitespace-nowrap", taken ? "font-semibold" : "text-text-2")}>
-                {words(way.act)}
+                {actWord(way.act)}
                 {way.venue === "" ? "" : ` on ${way.venue}`}
               </th>
               <td className="px-3 text-text-3">{way.why}</td>

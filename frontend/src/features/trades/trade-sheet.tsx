@@ -10,8 +10,9 @@ import * as format from "@/lib/format";
 import type { Trade } from "@/lib/frames";
 import { useDesk } from "@/lib/live";
 import { useRead } from "@/lib/read";
-import { directionEnds, limitWord } from "@/lib/states";
+import { directionEnds } from "@/lib/states";
 import { testId } from "@/lib/testids";
+import { limitWord } from "@/lib/words";
 import {
   decisionTerms,
   errorTerms,
