@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from arbsite.units import decimal_from_int
-from feeds.market.curve import Segment, fee_fraction, root_price, segments
+from feeds.market.curve import Pieces, fee_fraction, root_price, segments
 from feeds.market.events import (
     BookInvalidated,
     BookUpdated,
@@ -59,16 +59,16 @@ class PoolCurve:
         self.price = self.root * self.root
         self.fee = fee_fraction(updated.state, updated.recv_ns // 1_000_000_000)
         self._base_is_a = base_is_a
-        self._rising: list[Segment] | None = None
-        self._falling: list[Segment] | None = None
+        self._rising: Pieces | None = None
+        self._falling: Pieces | None = None
         self._rising_quoter: Quoter | None = None
         self._falling_quoter: Quoter | None = None
 
-    def pieces(self, *, rising: bool) -> list[Segment]:
+    def pieces(self, *, rising: bool) -> Pieces:
         """The pieces above (buying base) or below the current price."""
         found = self._rising if rising else self._falling
         if found is None:
-            found = segments(self.state, buys_base=rising, base_is_a=self._base_is_a)
+            found = Pieces(segments(self.state, buys_base=rising, base_is_a=self._base_is_a))
             if rising:
                 self._rising = found
             else:

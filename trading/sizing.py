@@ -12,13 +12,12 @@ prices are converted at the marks), s = sqrt(quote_raw / base_raw).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf, sqrt
 from typing import Final
 
 import msgspec
 
-from feeds.market.curve import Segment
+from feeds.market.curve import Pieces, Segment
 from feeds.market.events import Level
 from feeds.market.pools import QuoteRefused
 from feeds.market.quoter import Quoter
@@ -86,9 +85,7 @@ def has_edge(root: float, fee: float, ladder: Ladder, *, rising: bool) -> bool:
     return net * (1 - fee) > root * root if rising else net < root * root * (1 - fee)
 
 
-def best_size(
-    segments: Sequence[Segment], fee: float, ladder: Ladder, caps: Caps, *, rising: bool
-) -> BestSize:
+def best_size(pieces: Pieces, fee: float, ladder: Ladder, caps: Caps, *, rising: bool) -> BestSize:
     """Walk to the best size; `rising` when base is bought from the pool.
 
     Returns what stopped the walk in `limited_by`: `optimum`, `cex_depth` or
@@ -97,42 +94,41 @@ def best_size(
     The place in the pool is y = 1/s when rising, -1/s when falling: either way y falls,
     within a piece by base / depth. At `goal` the pool's price equals this level's worth.
     """
-    if not segments or not ladder.levels:
+    first = pieces.piece(0)
+    if first is None or not ladder.levels:
         return NO_SIZE
-    pool = _PoolWalk(segments, fee, caps, rising)
-    depth, end, y = pool.depth, pool.end, pool.y
-    sign, unit, lot = pool.sign, ladder.tick_value, ladder.lot_raw
-    worth = unit * ladder.take * (1 - fee if rising else 1 / (1 - fee))
+    pool = _PoolWalk(pieces, first, fee, caps, rising)
+    depth, end, y, sign = pool.depth, pool.end, pool.y, pool.sign
+    unit, lot = ladder.tick_value, ladder.lot_raw
+    worth = ladder.take * (1 - fee if rising else 1 / (1 - fee))
+    signed_worth = sign * worth
     base = value = 0.0
     base_cap, value_cap = caps.base_raw, caps.cex_value
     for ticks, lots in ladder.levels:
-        left, price, cap = lots * lot, ticks * unit, ""
-        if base + left > base_cap:
+        # A float on the left: the interpreter multiplies an int from there without a detour.
+        left, price = lot * lots, unit * ticks
+        after, base_after, value_after = y - left / depth, base + left, value + left * price
+        # Most levels are taken whole: within the piece, above `goal` (squared), below all caps.
+        if (
+            after >= end
+            and after * after * price * signed_worth >= sign
+            and base_after <= base_cap
+            and value_after <= value_cap
+        ):
+            y, base, value = after, base_after, value_after
+            continue
+        cap = ""
+        if base_after > base_cap:
             left, cap = max(0.0, base_cap - base), caps.base_cause
         if value + left * price > value_cap:
             left, cap = max(0.0, (value_cap - value) / price), caps.cex_cause
-        goal = sign / sqrt(ticks * worth)
-        while True:
-            after = y - left / depth
-            if after >= goal and after >= end:
-                break
-            # The pool's piece, or the profit, ends before the level does.
-            stop = max(goal, end)
-            if stop < y:
-                taken = (y - stop) * depth
-                base += taken
-                value += taken * price
-                left -= taken
-                y = stop
-            cause = "optimum" if goal >= end else pool.enter_next()
-            if cause:
-                return BestSize(base, value, pool.quote_at(y), cause)
-            depth, end, y = pool.depth, pool.end, pool.y
-        base += left
-        value += left * price
-        y = after
-        if cap:
-            return BestSize(base, value, pool.quote_at(y), cap)
+        pool.y = y
+        taken, cause = pool.take(left, sign / sqrt(price * worth))
+        depth, end, y = pool.depth, pool.end, pool.y
+        base += taken
+        value += taken * price
+        if cause or cap:
+            return BestSize(base, value, pool.quote_at(y), cause or cap)
     return BestSize(base, value, pool.quote_at(y), "cex_depth")
 
 
@@ -148,7 +144,7 @@ class _PoolWalk:
         "_money",
         "_money_cause",
         "_paid",
-        "_segments",
+        "_pieces",
         "_start",
         "depth",
         "end",
@@ -156,24 +152,44 @@ class _PoolWalk:
         "y",
     )
 
-    def __init__(self, segments: Sequence[Segment], fee: float, caps: Caps, rising: bool) -> None:
-        self._segments = segments
+    def __init__(
+        self, pieces: Pieces, first: Segment, fee: float, caps: Caps, rising: bool
+    ) -> None:
+        self._pieces = pieces
         self._kept = 1 - fee
         self.sign = sign = 1.0 if rising else -1.0
-        first = segments[0][1]
         moved = 1 + sign * caps.impact
-        self._bound = sign / (first * sqrt(moved)) if moved > 0 else -inf
+        self._bound = sign / (first[1] * sqrt(moved)) if moved > 0 else -inf
         self._money = caps.dex_quote if rising else inf
         self._money_cause = caps.dex_cause
         self._paid = 0.0
-        self._enter(0)
+        self._at = 0
+        self._enter()
 
-    def enter_next(self) -> str:
+    def take(self, base: float, goal: float) -> tuple[float, str]:
+        """Take `base` over as many pieces as it needs; return what was taken, and why no more."""
+        left = base
+        while True:
+            after = self.y - left / self.depth
+            if after >= goal and after >= self.end:
+                self.y = after
+                return base, ""
+            # The piece, or the profit, ends first.
+            stop = max(goal, self.end)
+            if stop < self.y:
+                left -= (self.y - stop) * self.depth
+                self.y = stop
+            cause = "optimum" if goal >= self.end else self._enter_next()
+            if cause:
+                return base - left, cause
+
+    def _enter_next(self) -> str:
         """Leave a piece at its end; returns why the walk is over there, or nothing."""
-        if self._cause or self._at == len(self._segments):
+        if self._cause or not self._liquidity:
             return self._cause or "dex_liquidity"
         self._paid = self.quote_at(self.end)
-        self._enter(self._at + 1)
+        self._at += 1
+        self._enter()
         return ""
 
     def quote_at(self, y: float) -> float:
@@ -181,19 +197,21 @@ class _PoolWalk:
         moved = self._liquidity * (1 / y - self.sign * self._start)
         return self._paid + (moved / self._kept if self.sign > 0 else moved)
 
-    def _enter(self, at: int) -> None:
-        """Begin the first piece from `at` on that has liquidity: others only move the price."""
-        count, sign = len(self._segments), self.sign
-        while at < count and self._segments[at][0] <= 0:
-            at += 1
-        self._at, self._cause = at, ""
-        if at == count:
+    def _enter(self) -> None:
+        """Begin the next piece that has liquidity: others only move the price."""
+        pieces, sign = self._pieces, self.sign
+        while (piece := pieces.piece(self._at)) is not None and piece[0] <= 0:
+            self._at += 1
+        self._cause = ""
+        if piece is None:
             # Nothing is left to trade with: the walk ends at the end of the last piece.
-            self._liquidity, self._start = 0.0, self._segments[-1][2]
+            last = pieces.piece(self._at - 1)
+            assert last is not None
+            self._liquidity, self._start = 0.0, last[2]
             self.depth, self.y = _NOTHING, sign / self._start
             self.end = self.y
             return
-        liquidity, start, end = self._segments[at]
+        liquidity, start, end = piece
         self._liquidity, self._start = liquidity, start
         self.depth = liquidity if sign > 0 else liquidity / self._kept
         self.y, self.end = sign / start, sign / end

@@ -18,8 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from deploy.bench.tables import microseconds, print_table
-from feeds.market.curve import Segment
-from trading.sizing import Caps, Ladder, best_size, has_edge
+from feeds.market.curve import Pieces, Segment
+from trading.sizing import BestSize, Caps, Ladder, best_size, has_edge
 
 FEE = 4e-4
 NO_CAPS = Caps(impact=1e9)
@@ -30,9 +30,10 @@ class Case:
 
     def __init__(self, segments: list[Segment], fee: float, ladder: Ladder, rising: bool) -> None:
         self.segments, self.fee, self.ladder, self.rising = segments, fee, ladder, rising
+        self.pieces = Pieces(segments)
 
-    def walk(self) -> object:
-        return best_size(self.segments, self.fee, self.ladder, NO_CAPS, rising=self.rising)
+    def walk(self) -> BestSize:
+        return best_size(self.pieces, self.fee, self.ladder, NO_CAPS, rising=self.rising)
 
     def profit(self, base: float) -> float:
         """Quote earned by `base`, each leg walked on its own; -inf past the end of either."""
@@ -106,7 +107,7 @@ def time_table() -> None:
     rows = []
     for count in (10, 100):
         case = deep_case(count)
-        found = best_size(case.segments, case.fee, case.ladder, NO_CAPS, rising=True)
+        found = case.walk()
         assert found.limited_by == "cex_depth", "every level must be visited"
         root = case.segments[0][1]
         exit_early = microseconds(
@@ -137,7 +138,7 @@ def share_table(cases: int, grid: int) -> None:
     ours = best_of_grid = 0.0
     for number in range(cases):
         case = random_case(rng)
-        found = best_size(case.segments, case.fee, case.ladder, NO_CAPS, rising=case.rising)
+        found = case.walk()
         mine = case.profit(found.base_raw * (1 - 1e-12)) if found.base_raw > 0 else 0.0
         top = 2 * found.base_raw or 1e9
         best = max(0.0, *(case.profit(top * step / grid) for step in range(1, grid + 1)))

@@ -7,6 +7,7 @@ again in exact integers (`quote`); nothing here decides about money.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from math import sqrt
 
@@ -19,6 +20,27 @@ from feeds.market.steps import FEE_DENOMINATOR
 
 Segment = tuple[float, float, float]
 """(L, s_from, s_to) in walking order: s rises when base is bought, falls when sold."""
+
+
+class Pieces:
+    """The pieces of one direction of a pool state, worked out as far as walks have gone."""
+
+    __slots__ = ("_ahead", "_known")
+
+    def __init__(self, pieces: Iterable[Segment]) -> None:
+        self._ahead = iter(pieces)
+        self._known: list[Segment] = []
+
+    def piece(self, at: int) -> Segment | None:
+        """Return the piece at place `at`, counted from the current price; None past the last."""
+        known = self._known
+        while at >= len(known):
+            piece = next(self._ahead, None)
+            if piece is None:
+                return None
+            known.append(piece)
+        return known[at]
+
 
 # A constant-product pool has no end; the search stops where the price has moved by half.
 _MAX_PRICE_MOVE = 0.5
@@ -63,16 +85,16 @@ def fee_fraction(pool: Pool, now_s: int = 0) -> float:
     return run.fee_rate() / FEE_DENOMINATOR
 
 
-def segments(pool: Pool, *, buys_base: bool, base_is_a: bool) -> list[Segment]:
-    """Return the pieces a swap may walk from the current price, best price first.
+def segments(pool: Pool, *, buys_base: bool, base_is_a: bool) -> Iterator[Segment]:
+    """Yield the pieces a swap may walk from the current price, best price first.
 
     Ends where the transaction's three tick arrays end, or at the first of them that was
     not read. Pieces without liquidity are kept (L = 0): they cost nothing to cross.
     """
     if not isinstance(pool, Whirlpool):
-        return _product_segments(pool, buys_base, base_is_a)
+        yield from _product_segments(pool, buys_base, base_is_a)
+        return
     a_to_b = buys_base != base_is_a
-    pieces: list[Segment] = []
     liquidity = pool.liquidity
     here = _root_of(pool.sqrt_price, base_is_a)
     # Raised where the arrays are used up.
@@ -80,10 +102,9 @@ def segments(pool: Pool, *, buys_base: bool, base_is_a: bool) -> list[Segment]:
         for target, net, _, _, _, _ in stops_ahead(pool, loaded_arrays(pool, a_to_b), a_to_b):
             there = target / _Q64 if base_is_a else _Q64 / target
             if there != here:
-                pieces.append((float(liquidity), here, there))
+                yield float(liquidity), here, there
             liquidity += net
             here = there
-    return pieces
 
 
 def _root_of(sqrt_price: int, base_is_a: bool) -> float:

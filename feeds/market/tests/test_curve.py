@@ -21,7 +21,7 @@ def base_and_quote(
     pool: Pool, share: float, *, buys_base: bool, base_is_a: bool
 ) -> tuple[float, float]:
     """(base, quote) that the pieces exchange up to `share` of the whole walk, fee left out."""
-    pieces = curve.segments(pool, buys_base=buys_base, base_is_a=base_is_a)
+    pieces = list(curve.segments(pool, buys_base=buys_base, base_is_a=base_is_a))
     whole = sum(liquidity * abs(1 / start - 1 / end) for liquidity, start, end in pieces)
     wanted = whole * share
     base = quoted = 0.0
@@ -98,7 +98,7 @@ def test_the_worked_example_of_the_sizing_rule() -> None:
 def test_an_empty_pool_has_no_price_and_no_pieces() -> None:
     pool = cpmm_pool(0, 0)
     assert curve.price(pool, base_is_a=True) == 0
-    assert curve.segments(pool, buys_base=True, base_is_a=True) == []
+    assert list(curve.segments(pool, buys_base=True, base_is_a=True)) == []
 
 
 def test_the_price_turns_with_the_side_of_the_base() -> None:
@@ -109,13 +109,13 @@ def test_the_price_turns_with_the_side_of_the_base() -> None:
 
 def test_pieces_end_with_the_three_arrays_and_before_a_missing_one() -> None:
     pool = whirlpool(0, ticks={100: 10**9, 200: -(10**9)})
-    pieces = curve.segments(pool, buys_base=True, base_is_a=True)
+    pieces = list(curve.segments(pool, buys_base=True, base_is_a=True))
     ends = [round(end * 2**64) for _, _, end in pieces]
     for found, tick in zip(ends, (100, 200, 352 * 3 - 1), strict=True):
         assert isclose(found, sqrt_price_from_tick(tick), rel_tol=1e-12)
     assert [liquidity for liquidity, _, _ in pieces] == [10**12, 10**12 + 10**9, 10**12]
     partial = without_array(pool, a_to_b=False, place=1)
-    assert curve.segments(partial, buys_base=True, base_is_a=True) == pieces[:2]
+    assert list(curve.segments(partial, buys_base=True, base_is_a=True)) == pieces[:2]
 
 
 def test_the_fee_of_an_adaptive_pool_is_that_of_its_first_step() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.market.curve import fee_fraction, price, root_price, segments
+from feeds.market.curve import Pieces, fee_fraction, price, root_price, segments
 from feeds.market.pools import CpmmPool, QuoteRefused, Swap, Whirlpool
 from feeds.market.quote import quote
 from feeds.market.quoter import quoter_for
@@ -48,7 +48,7 @@ def _solve(
     caps: Caps = Caps(impact=1e9),  # noqa: B008 - an immutable struct
 ) -> BestSize:
     rising = direction == "buy_dex_sell_cex"
-    pieces = segments(pool, buys_base=rising, base_is_a=spec.base_is_a)
+    pieces = Pieces(segments(pool, buys_base=rising, base_is_a=spec.base_is_a))
     return best_size(pieces, fee_fraction(pool), ladder, caps, rising=rising)
 
 
@@ -232,9 +232,8 @@ def test_book_prices_in_another_dollar_are_converted() -> None:
 def test_an_empty_pool_or_book_has_no_size() -> None:
     spec = make_spec()
     pool = make_cpmm(10**12, 15 * 10**10)
-    assert (
-        best_size([], 0.0004, _ladder(spec, ((15_050, 1),), 1.0), Caps(), rising=True).base_raw == 0
-    )
+    ladder = _ladder(spec, ((15_050, 1),), 1.0)
+    assert best_size(Pieces([]), 0.0004, ladder, Caps(), rising=True).base_raw == 0
     assert _solve(spec, pool, _ladder(spec, (), 1.0), "buy_dex_sell_cex").base_raw == 0
 
 

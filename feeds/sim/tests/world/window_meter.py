@@ -93,7 +93,7 @@ class Meter:
         fee = fee_fraction(pool)
         scale = 10.0 ** (spec.base_decimals - spec.quote_decimals)
         profit = base_done = 0.0
-        pieces = segments(pool, buys_base=buys_dex, base_is_a=spec.base_is_a)
+        pieces = list(segments(pool, buys_base=buys_dex, base_is_a=spec.base_is_a))
         here = pieces[0][1] if pieces else 0.0
         at = 0
         for ticks, lots in levels[:10]:
