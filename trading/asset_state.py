@@ -22,7 +22,7 @@ from trading.bidding import Congestion, OddsTable
 from trading.evaluation import Look, Sized, Terms, edge_bounds, look
 from trading.feed_state import SOL_SYMBOL, PoolCurve
 from trading.integrity import IntegrityWatch
-from trading.intent import AssetSettings, DayUsage, Execute
+from trading.intent import AssetSettings, DayUsage, Execute, SlackSplit
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
 from trading.projection import OwnTrades
@@ -58,6 +58,7 @@ class AssetState:
         self.basis = BasisDetector(basis)
         self.landing = OddsTable()
         self.filling: Posterior = FILLING_PRIOR
+        self.slack: SlackSplit | None = None
         self.cooldown_until_ns = 0
         self.usage = DayUsage(
             asset=spec.asset, notional_usd=_ZERO, loss_usd=_ZERO, trades=0, at_ns=0

@@ -50,6 +50,7 @@ from trading.intent import (
     RequestStop,
     SettingsApplied,
     SignalSeen,
+    SlackKnown,
     TimerFired,
     TradeClosed,
     TradeProgressed,
@@ -101,6 +102,7 @@ class Engine:
             FeesKnown: self._fees_known,
             ChainFeesKnown: self._chain_fees_known,
             OutcomesKnown: self._outcomes_known,
+            SlackKnown: self._slack_known,
             VenuesReady: self._venues_ready,
             WindowsRestored: self._windows_restored,
             IntentRefused: self._intent_refused,
@@ -292,6 +294,12 @@ class Engine:
                     model=self.state.model.order,
                     at_ns=outcome.at_ns,
                 )
+        return []
+
+    def _slack_known(self, event: SlackKnown) -> list[Effect]:
+        state = self.state.assets.get(event.asset)
+        if state is not None:
+            state.slack, state.terms = event.split, None
         return []
 
     def _venues_ready(self, event: VenuesReady) -> list[Effect]:

@@ -20,7 +20,7 @@ from feeds.market.spec import Direction, MarketSpec
 from trading.bidding import Congestion, TipOdds, best_bid
 from trading.compute_units import PRIOR_LIMIT, ROUTE, ComputeLimit
 from trading.feed_state import PoolCurve
-from trading.intent import AssetSettings, OrderVerdict, PnlTerms
+from trading.intent import EVEN_SPLIT, AssetSettings, OrderVerdict, PnlTerms, SlackSplit
 from trading.landing import Posterior
 from trading.legs import (
     OrderModel,
@@ -108,6 +108,7 @@ class Terms(msgspec.Struct, frozen=True):
     basis: Decimal
     inventory: dict[str, Decimal]
     rates: dict[str, Rates]
+    slack: SlackSplit | None = None
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
@@ -155,6 +156,7 @@ def terms_from(
     base_fee_lamports: int,
     basis: Decimal,
     inventory: dict[str, Decimal],
+    slack: SlackSplit | None = None,
 ) -> Terms:
     """Gather the proportional costs of both directions.
 
@@ -184,6 +186,7 @@ def terms_from(
         basis=basis,
         inventory=inventory,
         rates=rates,
+        slack=slack,
     )
 
 
@@ -417,6 +420,7 @@ def _budget(
             dex_mark_usd=dex_mark,
             taker=taker,
             slippage_cap_bps=scene.settings.slippage_cap_bps,
+            cex_share=(scene.terms.slack or EVEN_SPLIT).cex_share,
         )
     return bound_budget(
         spec,

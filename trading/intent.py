@@ -115,6 +115,23 @@ class DecisionAges(msgspec.Struct, frozen=True):
     clock_skew_ms: float | None = None
 
 
+class SlackSplit(msgspec.Struct, frozen=True):
+    """Which part of a budget's slack the book leg gets (0..1), and what that was made from.
+
+    `cex_bps` and `dex_bps` are how far each leg's price moves from its quote (root mean
+    square, bps of notional), over `trades` observations of the leg that has fewer.
+    """
+
+    cex_share: Decimal = Decimal("0.5")
+    trades: int = 0
+    cex_bps: float = 0.0
+    dex_bps: float = 0.0
+    at_ns: int = 0
+
+
+EVEN_SPLIT = SlackSplit()
+
+
 class Intent(msgspec.Struct, frozen=True):
     """A keyed decision to trade one size on both venues.
 
@@ -125,8 +142,8 @@ class Intent(msgspec.Struct, frozen=True):
     With a `route` (`quote_source` "jupiter") the swap is an aggregator's, exact in both
     ways: a buy gives `dex_threshold_raw` of quote for at least `base_raw`, expected to cost
     `dex_expected_quote_raw` of it. Left out where there is none, so that a direct decision
-    has the same bytes whether or not routes exist. `compute` is left out while nothing has
-    been measured: then the prior limit is asked for.
+    has the same bytes whether or not routes exist. `compute` and `slack` are left out while
+    nothing has been measured: the prior limit is asked for, the slack split evenly.
     """
 
     intent_key: UUID
@@ -169,6 +186,12 @@ class Intent(msgspec.Struct, frozen=True):
     quote_source: Literal["pool", "jupiter"] = "pool"
     route: RouteQuoted | msgspec.UnsetType = msgspec.UNSET
     compute: ComputeLimit | msgspec.UnsetType = msgspec.UNSET
+    slack: SlackSplit | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def slack_split(self) -> SlackSplit:
+        """How the two limits shared what the walk left of the edge, and why."""
+        return EVEN_SPLIT if isinstance(self.slack, msgspec.UnsetType) else self.slack
 
     @property
     def compute_limit(self) -> ComputeLimit:
@@ -285,6 +308,14 @@ class OutcomesKnown(msgspec.Struct, frozen=True, tag="outcomes_known"):
     at_ns: int
 
 
+class SlackKnown(msgspec.Struct, frozen=True, tag="slack_known"):
+    """How one asset's next budgets share their slack between the legs."""
+
+    asset: str
+    split: SlackSplit
+    at_ns: int
+
+
 class VenuesReady(msgspec.Struct, frozen=True, tag="venues_ready"):
     """Whether each trading client can send right now."""
 
@@ -384,6 +415,7 @@ EngineInput = (
     | FeesKnown
     | ChainFeesKnown
     | OutcomesKnown
+    | SlackKnown
     | VenuesReady
     | WindowsRestored
     | IntentRefused

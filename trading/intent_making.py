@@ -14,7 +14,8 @@ from trading.asset_state import AssetState
 from trading.engine_state import EngineState
 from trading.evaluation import Sized
 from trading.gate_view import age_ms, mark_age_ms
-from trading.intent import DecisionAges, Intent, WindowRow
+from trading.intent import DecisionAges, Intent, SlackSplit, WindowRow
+from trading.route_quoted import RouteQuoted
 from trading.scene import marks_usd
 
 
@@ -68,7 +69,14 @@ def intent_of(state: EngineState, asset: AssetState, sized: Sized, row: WindowRo
         quote_source="pool" if route is None else "jupiter",
         route=msgspec.UNSET if route is None else route,
         compute=msgspec.UNSET if sized.compute is None else sized.compute,
+        slack=_slack(asset, route),
     )
+
+
+def _slack(asset: AssetState, route: RouteQuoted | None) -> SlackSplit | msgspec.UnsetType:
+    """The split in force; a route brings the pool leg's limit, so nothing is split then."""
+    split = asset.slack if route is None else None
+    return msgspec.UNSET if split is None else split
 
 
 def _pool_leg(state: EngineState, asset: AssetState, sized: Sized) -> tuple[int, tuple[int, ...]]:

@@ -242,10 +242,11 @@ def edge_budget(
     The budget is `success_usd` − `theta_min_usd`: what filling as quoted earns, for the
     limits bind only when both legs fill. The book leg first gets what lets its
     LAST level fill in full (an IOC has one limit, not a ladder of them); the rest is split
-    by `cex_share` (half: a fifth left 45 of 613 simulated trades to be hedged, half left 3
-    of 620, tests/policy/race.py); what the slippage cap takes from the pool's part goes to
-    nobody. A fee on the slack itself is counted when buying. Limits are rounded towards the
-    expected price. The cap is measured from each leg's own expected value.
+    by `cex_share`, as measured by `slippage` (half until then: a fifth left 45 of 613
+    simulated trades to be hedged, half left 3 of 620, tests/policy/race.py). What the
+    slippage cap takes from the pool's part goes to nobody. A fee on the slack itself is
+    counted when buying. Limits are rounded towards the expected price. The cap is measured
+    from each leg's own expected value.
     """
     budget_usd = success_usd - theta_min_usd
     if budget_usd < 0:

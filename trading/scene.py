@@ -176,6 +176,7 @@ def rebuild_terms(state: EngineState, asset: AssetState) -> Terms:
         settings,
         _odds(state, asset, settings, fees.taker[spec.cex_symbol]),
         base_fee_lamports=fees.base_fee_lamports,
+        slack=asset.slack,
         basis=basis_fraction(spec.cex_quote, spec.pool_quote, state.feeds.marks),
         inventory={
             direction: inventory_fraction(
