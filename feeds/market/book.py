@@ -80,40 +80,29 @@ class BookSide:
     the levels for the reader and `checksum_text` for the checksum.
     """
 
-    __slots__ = (
-        "_behind_all",
-        "_depth",
-        "_dot_at",
-        "_keys",
-        "_price_precision",
-        "_prices",
-        "_qty_precision",
-        "_rows",
-        "_sign",
-        "_texts",
-        "checksum_text",
-    )
+    __slots__ = ("_behind_all", "_hot", "_price_precision", "_sign", "checksum_text")
 
     def __init__(self, sign: int, price_precision: int, qty_precision: int, depth: int) -> None:
         self._sign = sign
         self._price_precision = price_precision
-        self._qty_precision = qty_precision
-        # Where a padded quantity has its dot; without decimals it has none anywhere.
-        self._dot_at = ~qty_precision if qty_precision else MAX_TOKEN_BYTES
-        self._depth = depth
         # Behind the last key stands one no token can name, so a search always ends at a key.
         self._behind_all = 10 ** (MAX_TOKEN_BYTES + price_precision)
-        self._keys: list[int] = [self._behind_all]
-        self._rows: list[Level] = []
-        self._texts: list[bytes] = []
-        self._prices: dict[bytes, tuple[int, int, bytes]] = {}
+        keys: list[int] = [self._behind_all]
+        rows: list[Level] = []
+        texts: list[bytes] = []
+        prices: dict[bytes, tuple[int, int, bytes]] = {}
+        # Where a padded quantity has its dot; without decimals it has none anywhere.
+        dot_at = ~qty_precision if qty_precision else MAX_TOKEN_BYTES
+        # One tuple, since a message has to fetch all of it.
+        self._hot = (keys, rows, texts, prices, qty_precision, dot_at, depth)
         self.checksum_text = b""
 
     def clear(self) -> None:
         """Forget every level."""
-        self._keys[:] = [self._behind_all]
-        self._rows.clear()
-        self._texts.clear()
+        keys, rows, texts, *_ = self._hot
+        keys[:] = [self._behind_all]
+        rows.clear()
+        texts.clear()
         self.checksum_text = b""
 
     def apply(self, levels: Sequence[RawLevel]) -> tuple[Level, ...]:
@@ -122,8 +111,7 @@ class BookSide:
         The same price may come twice; deleting a level we do not hold is ignored, as the
         venue's support advises. Raises FeedCorrupt, with the side half applied.
         """
-        keys, rows, texts = self._keys, self._rows, self._texts
-        prices, places, dot_at = self._prices, self._qty_precision, self._dot_at
+        keys, rows, texts, prices, places, dot_at, depth = self._hot
         for level in levels:
             qty = level.qty
             # The common case costs no test: a price seen before, a quantity padded to the
@@ -154,25 +142,26 @@ class BookSide:
                 keys.insert(at, key)
                 rows.insert(at, (ticks, lots))
                 texts.insert(at, price_digits + digits.lstrip(b"0"))
-        depth = self._depth
         if len(rows) > depth:
             del keys[depth:-1], rows[depth:], texts[depth:]
-        is_short = depth <= CHECKSUM_LEVELS
-        self.checksum_text = b"".join(texts if is_short else texts[:CHECKSUM_LEVELS])
+        if depth > CHECKSUM_LEVELS:
+            texts = texts[:CHECKSUM_LEVELS]
+        self.checksum_text = b"".join(texts)
         return tuple(rows)
 
     def _price(self, token: Any) -> tuple[int, int, bytes]:
         """Sort key, ticks and checksum digits of a price; remembered."""
+        prices = self._hot[3]
         text = token if type(token) is bytes else _text_of_whole(token)
-        if (known := self._prices.get(text)) is not None:
+        if (known := prices.get(text)) is not None:
             return known
         digits = digits_from_token(text, self._price_precision)
         ticks = int(digits)
         if not ticks:
             raise FeedCorrupt("a level at price zero")
-        if len(self._prices) >= _PRICES_REMEMBERED:
-            self._prices.clear()
-        found = self._prices[text] = (self._sign * ticks, ticks, digits.lstrip(b"0"))
+        if len(prices) >= _PRICES_REMEMBERED:
+            prices.clear()
+        found = prices[text] = (self._sign * ticks, ticks, digits.lstrip(b"0"))
         return found
 
 
@@ -181,8 +170,7 @@ class Book:
 
     Invalid until a snapshot passes its checksum, and again from the first bad message
     until the next good snapshot: a book is never patched. `bids` and `asks` are whole,
-    best first, (ticks, lots), `is_crossed` says that the best bid is at or above the best
-    ask; all three mean nothing while the book is invalid.
+    best first, (ticks, lots); they and `is_crossed` mean nothing while the book is invalid.
     """
 
     __slots__ = (
@@ -193,7 +181,6 @@ class Book:
         "asks",
         "bids",
         "depth",
-        "is_crossed",
         "price_precision",
         "qty_precision",
     )
@@ -210,12 +197,17 @@ class Book:
         self._is_valid = False
         self.bids: tuple[Level, ...] = ()
         self.asks: tuple[Level, ...] = ()
-        self.is_crossed = False
 
     @property
     def is_valid(self) -> bool:
         """Whether the last message, and all since the snapshot, matched their checksum."""
         return self._is_valid
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether the best bid is at or above the best ask."""
+        bids, asks = self.bids, self.asks
+        return bool(bids and asks) and bids[0][0] >= asks[0][0]
 
     def apply_snapshot(
         self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int
@@ -250,11 +242,6 @@ class Book:
             ask_side = self._ask_side
             self.asks = ask_side.apply(asks)
             self._asks_crc = crc32(ask_side.checksum_text)
-        best_bids, best_asks = self.bids, self.asks
-        if best_bids and best_asks:
-            self.is_crossed = best_bids[0][0] >= best_asks[0][0]
-        else:
-            self.is_crossed = False
         self._is_valid = is_valid = crc32(bid_side.checksum_text, self._asks_crc) == checksum
         return is_valid
 

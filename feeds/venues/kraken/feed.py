@@ -124,9 +124,9 @@ class KrakenFeed:
 
     async def _read(self, link: Link, books: BookSet) -> None:
         await _flush(link, books)
+        receive, take = link.receive, self._take
         while True:
-            frame = await link.receive()
-            self._take(frame, link, books)
+            take(await receive(), link, books)
             if books.outbox:
                 await _flush(link, books)
 
