@@ -117,7 +117,8 @@ class AttemptPicture(msgspec.Struct, frozen=True):
 class TradePicture(msgspec.Struct, frozen=True):
     """A trade with the decision behind it, its executions and what was booked.
 
-    `quote` is what the pool leg was promised. `verdicts` are the decisions about its
+    `quote` is what the pool leg was promised, `intent` the decision with the units its swap
+    may use and how its limits shared the slack. `verdicts` are the decisions about its
     residual, each with the cost of every way out.
     """
 
@@ -257,7 +258,7 @@ def trade_picture(trade_id: UUID) -> TradePicture | None:
     (row,) = trade_rows([trade])
     decision = Opportunity.objects.get(intent_key=trade.intent_key)
     fills = Fill.objects.filter(attempt__trade=trade).order_by("at_ns", "venue_fill_id")
-    intent = msgspec.convert(decision.intent, Intent)
+    intent = intent_shown(decision)
     return TradePicture(
         trade=row,
         intent=intent,
@@ -273,6 +274,14 @@ def trade_picture(trade_id: UUID) -> TradePicture | None:
         ],
         verdicts=trade.verdicts,
     )
+
+
+def intent_shown(decision: Opportunity) -> Intent:
+    """The decision as people see it: what was not measured then shows the prior in its place."""
+    intent = msgspec.convert(decision.intent, Intent)
+    if isinstance(intent.route, msgspec.UnsetType):
+        intent = msgspec.structs.replace(intent, slack=intent.slack_split)
+    return msgspec.structs.replace(intent, compute=intent.compute_limit)
 
 
 def trades_picture() -> Picture:

@@ -20,7 +20,8 @@ from arbsite.tests.auth.people import signed_in
 from inventory.models import BalanceSnapshot
 from trading import rows, selectors
 from trading.bound_quote import bound_quote
-from trading.intent import Intent
+from trading.compute_units import PRIOR_LIMIT, ComputeLimit
+from trading.intent import EVEN_SPLIT, Intent, SlackSplit
 from trading.models import (
     Attempt,
     EngineLease,
@@ -54,9 +55,9 @@ def add_decision(intent: Intent) -> None:
     Opportunity.objects.create(**columns)
 
 
-def add_trade(number: int, **changes: Any) -> Trade:
+def add_trade(number: int, intent: Intent | None = None, **changes: Any) -> Trade:
     """A trade with two filled legs and its ledger."""
-    intent = make_intent(number, detect_ns=NOW_NS + number * SECOND)
+    intent = intent or make_intent(number, detect_ns=NOW_NS + number * SECOND)
     add_decision(intent)
     columns = rows.trade_json(intent, UUID(int=number)) | {
         "intent_key": intent.intent_key,
@@ -197,7 +198,8 @@ def test_a_trade_in_detail(viewer: APIClient) -> None:
     trade = add_trade(1)
     body = viewer.get(f"/v1/trades/{trade.id}").json()
     shown = msgspec.convert(body, selectors.TradePicture)
-    assert shown.intent == make_intent(1, detect_ns=NOW_NS + SECOND)
+    decided = make_intent(1, detect_ns=NOW_NS + SECOND)
+    assert shown.intent == msgspec.structs.replace(decided, compute=PRIOR_LIMIT, slack=EVEN_SPLIT)
     assert [fill.venue_fill_id for fill in shown.fills] == [
         "cex-1-1",
         "dex-1-1",
@@ -209,6 +211,18 @@ def test_a_trade_in_detail(viewer: APIClient) -> None:
     assert [(each.leg, each.evidence) for each in shown.attempts] == [("cex", []), ("dex", [])]
     missing = viewer.get(f"/v1/trades/{UUID(int=99)}")
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_trade")
+
+
+def test_a_trade_shows_what_its_limits_were_measured_from(viewer: APIClient) -> None:
+    measured = make_intent(
+        2,
+        compute=ComputeLimit(74_350, "simulation", 20, 49_000, NOW_NS),
+        slack=SlackSplit(Decimal("0.37"), 31, 1.2, 2.05, NOW_NS),
+    )
+    body = viewer.get(f"/v1/trades/{add_trade(2, measured).id}").json()
+    assert msgspec.convert(body, selectors.TradePicture).intent == measured
+    assert body["intent"]["compute"]["source"] == "simulation"
+    assert body["intent"]["slack"]["cex_share"] == "0.37"
 
 
 def test_a_console_gets_every_trade_that_waits_for_a_person(viewer: APIClient) -> None:
