@@ -70,6 +70,12 @@ class LiveBody(CommandBody, kw_only=True):
     code: Annotated[str, Meta(max_length=16)] = ""
 
 
+class ResumeBody(CommandBody, kw_only=True):
+    """After a loss rule resuming wants a second factor outside the simulator."""
+
+    code: Annotated[str, Meta(max_length=16)] = ""
+
+
 class ResetBody(CommandBody, kw_only=True):
     """Resetting wants the incident's number typed."""
 
@@ -78,10 +84,13 @@ class ResetBody(CommandBody, kw_only=True):
 
 
 class CommandAnswer(msgspec.Struct, frozen=True):
-    """The database has the command; the engine has not said so yet."""
+    """The database has the command; the engine has not said so yet.
+
+    `waiting`: nothing has changed, a second person must order the same within 15 minutes.
+    """
 
     command_id: str
-    state: Literal["accepted"]
+    state: Literal["accepted", "waiting"]
     control_version: int
 
 
@@ -142,7 +151,8 @@ class CommandView(APIView):
                     code="key_reused",
                     status=409,
                 )
-        answer = CommandAnswer(str(accepted.command_id), "accepted", accepted.control_version)
+        state: Literal["accepted", "waiting"] = "waiting" if accepted.is_waiting else "accepted"
+        answer = CommandAnswer(str(accepted.command_id), state, accepted.control_version)
         return Response(msgspec.to_builtins(answer), status=202)
 
 
@@ -167,10 +177,25 @@ class ResumeView(CommandView):
 
     words: ClassVar[dict[str, Word]] = {"POST": "trade"}
 
-    @describe(answer=CommandAnswer, status=202, body=CommandBody, parameters=(IDEMPOTENCY_KEY,))
+    @describe(answer=CommandAnswer, status=202, body=ResumeBody, parameters=(IDEMPOTENCY_KEY,))
     def post(self, request: Request) -> Response:
-        """Back to the mode before the pause; a reason is required."""
-        return self.simple(request, services.resume)
+        """Back to the mode before the pause; a reason is required.
+
+        After a loss rule two people order it, each with a second factor.
+        """
+        read_query(request, Query)
+        key, body = idempotency_key(request), read_body(request, ResumeBody)
+        user, must_prove = _user(request), services.needs_second_factor(body.scope)
+        if must_prove:
+            require_second_factor(user, body.code)
+        accepted = services.resume(
+            body.scope,
+            user=user.username,
+            key=key,
+            reason=body.reason,
+            has_second_factor=must_prove,
+        )
+        return self.answer(body, accepted)
 
 
 class ObserveView(CommandView):

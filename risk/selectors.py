@@ -11,11 +11,17 @@ from arbsite import events
 from arbsite.clock import ns_from_at
 from arbsite.events import Mode
 from arbsite.streams import Picture, encoded, rows_data
+from risk import second_person
+from risk.leaving import WORDS, Leaves, leaves_by
 from risk.models import Control, Incident
 
 
 class ControlRow(msgspec.Struct, frozen=True):
-    """One scope's control as the database has it; the engine's word is the status frame."""
+    """One scope's control as the database has it; the engine's word is the status frame.
+
+    `leaves_by` says what ends what holds it, `leaves_words` the same for people; `asked_by`
+    who has ordered a resume that waits for a second person.
+    """
 
     scope: str
     mode: Mode
@@ -26,24 +32,33 @@ class ControlRow(msgspec.Struct, frozen=True):
     actor: str
     reason: str
     since_ns: int
+    leaves_by: Leaves
+    leaves_words: str
+    asked_by: list[str]
 
 
 def control_rows() -> list[ControlRow]:
     """Every scope, the whole engine first."""
-    return [
-        ControlRow(
-            scope=control.scope,
-            mode=control.effective_mode,
-            set_mode=control.mode,
-            rules=sorted(control.trips),
-            version=control.version,
-            command_id=control.command_id,
-            actor=control.actor,
-            reason=control.reason,
-            since_ns=ns_from_at(control.since_at),
-        )
-        for control in Control.objects.order_by("scope")
-    ]
+    return [_control_row(control) for control in Control.objects.order_by("scope")]
+
+
+def _control_row(control: Control) -> ControlRow:
+    set_mode: Mode = control.mode  # type: ignore[assignment]
+    leaves = leaves_by(set_mode, control.trips)
+    return ControlRow(
+        scope=control.scope,
+        mode=control.effective_mode,
+        set_mode=control.mode,
+        rules=sorted(control.trips),
+        version=control.version,
+        command_id=control.command_id,
+        actor=control.actor,
+        reason=control.reason,
+        since_ns=ns_from_at(control.since_at),
+        leaves_by=leaves,
+        leaves_words=WORDS[leaves],
+        asked_by=second_person.asked_by(control),
+    )
 
 
 def incident_row(incident: Incident) -> events.Incident:

@@ -147,7 +147,7 @@ class DeskState:
             commands = await (
                 await conn.execute(
                     "SELECT id, scope, control_version FROM risk_command"
-                    " ORDER BY created_at DESC LIMIT %s",
+                    " WHERE NOT jsonb_exists(body, 'waits') ORDER BY created_at DESC LIMIT %s",
                     [COMMANDS_REMEMBERED],
                 )
             ).fetchall()

@@ -20,6 +20,7 @@ from arbsite.clock import utc_now
 from feeds.market.pools import CpmmPool, Whirlpool
 from feeds.models import Market
 from feeds.sim import seeding as world
+from risk import desk_limits
 from risk import services as risk
 from trading.models import AssetConfig
 
@@ -96,6 +97,7 @@ def seed_controls() -> str:
     mode = "live" if live else "observe"
     why = "simulated venues on loopback" if live else "first boot"
     risk.set_first_mode(risk.WHOLE_ENGINE, mode, actor=SYSTEM, reason=why)
+    desk_limits.seed_first()
     for asset in Market.objects.values_list("asset", flat=True):
         # An asset's own row only ever tightens; the whole engine's row says LIVE or not.
         risk.set_first_mode(asset, "live", actor=SYSTEM, reason="follows the engine")

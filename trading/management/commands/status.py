@@ -34,7 +34,12 @@ class Command(BaseCommand):
     def _tell(self) -> None:
         for control in risk.control_rows():
             rules = f", tripped by {', '.join(control.rules)}" if control.rules else ""
-            self.stdout.write(f"{control.scope:>6}  {control.mode}{rules}")
+            line = f"{control.scope:>6}  {control.mode}{rules}"
+            if control.leaves_by:
+                line += f"; left by {control.leaves_words}"
+            if control.asked_by:
+                line += f", asked for by {', '.join(control.asked_by)}"
+            self.stdout.write(line)
         self.stdout.write(f"Engine: {engine_word()}")
         open_trades = Trade.objects.exclude(state="closed").order_by("detect_ns")
         for trade in open_trades:

@@ -22,7 +22,7 @@ from arbsite.events import MODES_BY_STRICTNESS
 from arbsite.models import AuditLog, User
 from arbsite.tests.auth.people import PASSWORD, signed_in
 from trading.models import AssetConfig
-from trading.services import TIGHTER, is_looser
+from trading.services import TIGHTER, VERSIONS
 from trading.tests.intents import open_desk
 
 WHERE = "/v1/config/SOL"
@@ -201,11 +201,11 @@ def test_the_table_has_every_field_that_can_be_changed() -> None:
 @given(data=st.data(), name=st.sampled_from(sorted(TIGHTER)))
 def test_no_two_values_are_each_tighter_than_the_other(data: st.DataObject, name: str) -> None:
     one, two, three = (data.draw(values_of(name)) for _ in range(3))
-    assert not is_looser(name, one, one)
+    assert not VERSIONS.is_looser(name, one, one)
     if one != two:
-        assert is_looser(name, one, two) or is_looser(name, two, one)
-    if not is_looser(name, one, two) and not is_looser(name, two, three):
-        assert not is_looser(name, one, three)
+        assert VERSIONS.is_looser(name, one, two) or VERSIONS.is_looser(name, two, one)
+    if not VERSIONS.is_looser(name, one, two) and not VERSIONS.is_looser(name, two, three):
+        assert not VERSIONS.is_looser(name, one, three)
 
 
 @pytest.mark.parametrize(
@@ -225,15 +225,15 @@ def test_no_two_values_are_each_tighter_than_the_other(data: st.DataObject, name
     ],
 )
 def test_the_direction_is_the_one_that_risks_less(name: str, tight: Any, loose: Any) -> None:
-    assert is_looser(name, tight, loose)
-    assert not is_looser(name, loose, tight)
+    assert VERSIONS.is_looser(name, tight, loose)
+    assert not VERSIONS.is_looser(name, loose, tight)
 
 
 @pytest.mark.parametrize("name", ["leg_order", "max_hedges"])
 def test_what_has_no_order_is_always_approved(name: str) -> None:
     pair = ("auto", "dex_first") if name == "leg_order" else (2, 3)
-    assert is_looser(name, *pair)
-    assert is_looser(name, *reversed(pair))
+    assert VERSIONS.is_looser(name, *pair)
+    assert VERSIONS.is_looser(name, *reversed(pair))
 
 
 # ---- the admin pages ------------------------------------------------------------------

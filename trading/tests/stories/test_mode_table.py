@@ -2,7 +2,7 @@
 
 `MODES` is the table; the tests are made from it. "–" in PAPER's row: a paper trade has no
 such thing, so the cell says what becomes of a LIVE trade that is still under way. The
-column of rebalances belongs to the inventory's planner and is held there.
+columns of rebalances and of who leaves a mode are `risk.leaving`'s and held there.
 """
 
 from __future__ import annotations
