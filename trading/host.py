@@ -80,6 +80,7 @@ from trading.resolution_orders import ResolutionOrders
 from trading.route_quotes import RouteQuotes, RouteSizes
 from trading.sampling import Sampler
 from trading.showing import Showing
+from trading.slip_watch import SlipWatch
 from trading.start_record import StartRecord
 from trading.store import TradeStore
 from trading.venue_reads import VenueReads
@@ -89,6 +90,7 @@ VenuesFactory = Callable[
     [Callable[[MarketEvent], None], Callable[[CexEvent | DexEvent], None]], Venues
 ]
 DRAIN_S = 10.0
+READY_LOOK_S = 0.01
 
 
 class EngineHost:
@@ -143,6 +145,7 @@ class EngineHost:
         self._holdings = Holdings(
             specs.values(), self._venues.kraken, self._venues.solana, clock, self.apply
         )
+        self._slips = SlipWatch(self._store, clock, self.apply)
         compute = ComputeLimits()
         self._compute = ComputeSampler(
             self._venues.compute.units, self._engine.state, compute, clock
@@ -209,7 +212,9 @@ class EngineHost:
 
     async def run(self) -> None:
         """Run until `stop` is called or a task fails; raises what failed."""
+        self._start.reached("loaded")
         await self._store.open()
+        self._start.reached("connected")
         try:
             await self._take_over()
             await self._open_venues()
@@ -234,6 +239,7 @@ class EngineHost:
         self._tasks.start(self._link.listen(), "listen")
         self._tasks.start(self._link.follow(), "desk")
         self._tasks.every(0.25, self._showing.status, "status")
+        self._start.reached("desk_read")
 
     async def _beat(self) -> None:
         """Keep the lease; without the database nothing new starts, and somebody is paged."""
@@ -251,25 +257,41 @@ class EngineHost:
     async def _open_venues(self) -> None:
         for name, work in self._venues.trading_tasks():
             self._tasks.start(work, name)
-        while not (self._venues.kraken.is_ready and self._venues.solana.is_ready):
-            if self._tasks.stopping.is_set():
-                return
-            await asyncio.sleep(0.05)
-        await self._reads.first(self._tasks.stopping)
-        self._tasks.every(5.0, self._show_holdings, "holdings")
-        self._tasks.every(60.0, self._reads.fees, "fees")
+        # Balances and fees are asked for while the private links come up.
+        async with asyncio.TaskGroup() as opening:
+            opening.create_task(self._read_first())
+            opening.create_task(self._until_ready())
+        if self._tasks.stopping.is_set():
+            return
+        # Read a moment ago: the venue allows a start and its heirs few questions.
+        self._tasks.every(5.0, self._show_holdings, "holdings", at_once=False)
+        self._tasks.every(60.0, self._reads.fees, "fees", at_once=False)
         self._tasks.every(READ_EVERY_S, self._chain_fees.tell, "chain-fees")
         self._tasks.every(15.0, self._reads.samples, "samples")
         self._tasks.every(0.2, self._reads.ready, "ready")
+
+    async def _read_first(self) -> None:
+        await self._reads.first(self._tasks.stopping)
+        self._start.reached("balances_read")
+
+    async def _until_ready(self) -> None:
+        while not (self._venues.kraken.is_ready and self._venues.solana.is_ready):
+            if self._tasks.stopping.is_set():
+                return
+            await asyncio.sleep(READY_LOOK_S)
+        self._start.reached("private_up")
 
     async def _begin_deciding(self) -> None:
         if self._tasks.stopping.is_set():
             return
         # Before recovery, so that what it settles is learnt once: when it is told.
         self.apply(await self._state.read_outcomes())
+        # The links' own first word is "something may be missing": that is read now, once.
+        self._gap.clear()
         busy = await recover(self._store, self._executor, self._venues.kraken, self._clock)
-        reconciled_ns, found = self._clock.now_ns(), self._executor.open_trades
-        self._tasks.start(self._start.follow(found, reconciled_ns=reconciled_ns), "start-record")
+        self._start.reached("reconciled")
+        followed = self._start.follow(self._executor.open_trades, is_market_up=self._is_market_up)
+        self._tasks.start(followed, "start-record")
         windows = await self._store.open_windows()
         self.apply(
             WindowsRestored(windows=tuple(windows), busy_assets=busy, at_ns=self._clock.now_ns())
@@ -284,6 +306,7 @@ class EngineHost:
         self._tasks.every(1.0, self._showing.write_windows, "windows")
         self._tasks.every(1.0, self._markouts.save, "markouts")
         self._tasks.every(SAMPLE_EVERY_S, self._compute.sample, "compute-units")
+        self._tasks.start(self._slips.restore(), "slippage")
         self._tasks.every(0.05, self._showing.spreads, "spreads")
         self._tasks.every(1.0, self._showing.metrics, "metrics")
         self._tasks.start(self._executor_health(), "executor")
@@ -302,7 +325,12 @@ class EngineHost:
         # A generation-2 collection with Django loaded costs 12 ms; what lives now lives on.
         gc.collect()
         gc.freeze()
-        log.info("engine.started", epoch=self._store.epoch, assets=list(self._specs))
+        log.info(
+            "engine.started",
+            epoch=self._store.epoch,
+            assets=list(self._specs),
+            stages_ms=self._start.stages_ms,
+        )
 
     async def _take_from_bus(self) -> None:
         """Market events of the feed processes; the newest win when we fall behind."""
@@ -377,8 +405,9 @@ class EngineHost:
                 self._gap.set()
 
     def _on_booked(self, trade: TradeRecord) -> None:
-        """Measure a trade closed from the venues' records, and hold its fee to the prediction."""
+        """Measure a trade closed from the venues' records, hold its fee to the prediction."""
         self._measure.booked(trade)
+        self._slips.booked(trade)
         off = fee_surprise(trade)
         if off is not None:
             limit = f"{FEE_TOLERANCE * 10_000:.2f} bps off"
@@ -388,6 +417,14 @@ class EngineHost:
     def _hedge_market(self, asset: str) -> HedgeMarket | None:
         """What a residual of this asset would meet now; None while its book is unusable."""
         return hedge_market(self._engine.state, self._specs[asset], self._clock.now_ns())
+
+    def _is_market_up(self) -> bool:
+        """Whether every book and pool of ours can be priced."""
+        feeds = self._engine.state.feeds
+        return not any(
+            feeds.book_fault(spec.cex_symbol) or feeds.pool_fault(spec.pool)
+            for spec in self._specs.values()
+        )
 
     def _marks_usd(self) -> dict[str, Decimal]:
         """USD marks of the quote assets and of SOL, as far as their books are usable."""

@@ -124,7 +124,8 @@ class EngineStart(models.Model):
 
     `at`: the lease was taken. The rest says how long it took, empty where the process ended
     before: `began_ns` the process (a standby's: the lease), `reconciled_ns` ready to decide,
-    `settled_ns` the venues had proven what became of the trades found open.
+    `settled_ns` the venues had proven what became of the trades found open. `stages`: when
+    each stage of `trading.start_record` ended, in ms since `began_ns`.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -134,6 +135,7 @@ class EngineStart(models.Model):
     began_ns = models.BigIntegerField(null=True, blank=True)
     reconciled_ns = models.BigIntegerField(null=True, blank=True)
     settled_ns = models.BigIntegerField(null=True, blank=True)
+    stages = models.JSONField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.shard} epoch {self.epoch} at {self.at}"

@@ -32,10 +32,17 @@ class ProcessTasks:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def every(self, seconds: float, work: Callable[[], Work], name: str) -> None:
-        """Run `work` again and again with a pause of `seconds` after each turn."""
+    def every(
+        self, seconds: float, work: Callable[[], Work], name: str, *, at_once: bool = True
+    ) -> None:
+        """Run `work` again and again with a pause of `seconds` after each turn.
+
+        Not `at_once`: what was just done waits for its first turn as well.
+        """
 
         async def repeat() -> None:
+            if not at_once:
+                await asyncio.sleep(seconds)
             while True:
                 await work()
                 await asyncio.sleep(seconds)

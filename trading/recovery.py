@@ -31,18 +31,29 @@ async def recover(
 ) -> tuple[str, ...]:
     """Resume unfinished trades and back-fill; returns the assets that stay busy for now."""
     trades = await store.unfinished_trades()
+    oldest_ns = min((trade.intent.decided_ns for trade in trades), default=clock.now_ns())
+    # The venue answers one question at a time and not many in a minute: this one is asked
+    # before those of the trades, which begin when they are resumed.
+    comparing = asyncio.create_task(
+        _reconcile_until_told(store, executor, kraken, since_ns=oldest_ns - LOOK_BACK_NS)
+    )
     for trade in trades:
         executor.resume(trade)
         log.info("trade.resumed", intent_key=str(trade.intent.intent_key), state=trade.state)
-    oldest_ns = min((trade.intent.decided_ns for trade in trades), default=clock.now_ns())
+    await comparing
+    return tuple(sorted({trade.intent.asset for trade in trades if not trade.is_settled}))
+
+
+async def _reconcile_until_told(
+    store: TradeStore, executor: Executor, kraken: CexTrading, *, since_ns: int
+) -> None:
     while True:
         try:
-            await reconcile_fills(store, executor, kraken, since_ns=oldest_ns - LOOK_BACK_NS)
-            break
+            await reconcile_fills(store, executor, kraken, since_ns=since_ns)
+            return
         except QueryFailed as error:
             log.warning("recovery.venue_away", error=str(error)[:200])
             await asyncio.sleep(RETRY_S)
-    return tuple(sorted({trade.intent.asset for trade in trades if not trade.is_settled}))
 
 
 async def keep_reconciling(

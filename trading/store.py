@@ -304,14 +304,20 @@ class TradeStore(TradeReads):
         )
 
     async def keep_start(
-        self, *, began_ns: int, reconciled_ns: int, settled_ns: int | None
+        self,
+        *,
+        began_ns: int,
+        reconciled_ns: int,
+        settled_ns: int | None,
+        stages_ms: dict[str, float],
     ) -> None:
         """Write how long this epoch's start took beside the start itself."""
+        times = [began_ns, reconciled_ns, settled_ns, Jsonb(stages_ms)]
         async with self._pool.connection() as conn:
             await conn.execute(
                 "UPDATE trading_enginestart SET began_ns = %s, reconciled_ns = %s,"
-                " settled_ns = %s WHERE shard = %s AND epoch = %s",
-                [began_ns, reconciled_ns, settled_ns, self._shard, self.epoch],
+                " settled_ns = %s, stages = %s WHERE shard = %s AND epoch = %s",
+                [*times, self._shard, self.epoch],
             )
 
     # ---- windows --------------------------------------------------------------------

@@ -51,8 +51,7 @@ class VenueReads:
         """Read everything once; waits for the venues until it is told to stop."""
         while not stopping.is_set():
             try:
-                await self._holdings.read()
-                await self.fees()
+                await asyncio.gather(self._holdings.read(), self.fees())
             except QueryFailed as error:
                 log.warning("venue.read_failed", error=str(error)[:200])
                 await asyncio.sleep(RETRY_S)

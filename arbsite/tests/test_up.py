@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from arbsite.embedded import Postgres
 from arbsite.home import REPOSITORY, Home
 from arbsite.processes import Plan, Program, product_programs
 from arbsite.readiness import redis_answers
-from arbsite.supervise import configuration
+from arbsite.supervise import Supervisor, configuration
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -124,6 +125,21 @@ def test_a_killed_up_takes_everything_along(home: Home, tmp_path: Path) -> None:
     process.wait(timeout=10)
     _, alive = psutil.wait_procs(family, timeout=30)
     assert alive == []
+
+
+def test_a_nudge_knocks_at_the_supervisors_door_and_survives_its_absence(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    supervisor = Supervisor(home, [])
+    supervisor.nudge()
+    (home.path / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(home.path / "run" / "supervisor.sock"))
+        door.listen()
+        door.settimeout(10)
+        supervisor.nudge()
+        visitor, _ = door.accept()
+        with visitor:
+            assert visitor.recv(1) == b""
 
 
 def test_help_teaches() -> None:

@@ -248,6 +248,7 @@ class Command(BaseCommand):
         """Print logs until asked to stop."""
         while supervisor.is_alive():
             console.print_new()
+            supervisor.nudge()
             time.sleep(_POLL_S)
         raise SetupError(
             f"the supervisor ended by itself ({supervisor.last_words()}); start again."

@@ -63,6 +63,13 @@ class DecayingCounter:
         """Count a call that was made, whether it fitted or not."""
         self._level = self.level + cost
 
+    def fill(self) -> None:
+        """Take the venue's word that the counter is full: others count on it too.
+
+        An engine that died has spent what its heir does not know of.
+        """
+        self._level = max(self.level, self._maximum)
+
     def set_limits(self, *, maximum: float, decay: float) -> None:
         """Follow a changed tier; the level stays."""
         self._level = self.level

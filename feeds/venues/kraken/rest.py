@@ -20,6 +20,7 @@ from feeds.venues.kraken.limits import DecayingCounter, Tier
 from feeds.venues.transport import HttpReply, Transport
 
 _OK = 200
+_OVER_LIMIT = "Rate limit exceeded"
 _PUBLIC_PER_S = 1.0
 _PUBLIC_BURST = 5.0
 
@@ -94,7 +95,13 @@ class KrakenRest:
                 "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
             }
             reply = await self._http("POST", f"{self._base_url}{path}", headers, body)
-        return _result(endpoint, reply)
+            try:
+                return _result(endpoint, reply)
+            except VenueRefused as refused:
+                if _OVER_LIMIT in refused.error:
+                    # The next call waits its turn; a rush of refused ones would starve it.
+                    self._private_counter.fill()
+                raise
 
     async def _wait(self, counter: DecayingCounter, endpoint: str, cost: float) -> None:
         while (wait_s := counter.wait_s(cost)) > 0:

@@ -320,3 +320,24 @@ async def test_our_own_budget_stops_us_before_the_venue_does(
     clock.advance_ns(2 * SECOND)
     await account.websocket_token()
     assert len(venue.rest_calls) == 3
+
+
+async def test_a_counter_that_another_has_filled_is_waited_for(
+    venue: ScriptedVenue, transport: SocketTransport
+) -> None:
+    """An engine that died has spent what its heir cannot know, until the venue says so."""
+    clock = ManualClock()
+    tight = Tier("tight", rest_maximum=20, rest_decay=0.5, order_maximum=1, order_decay=1)
+    rest = KrakenRest(
+        transport, venue.rest_url, Credentials("k", SECRET), clock, tier=tight, longest_wait_s=1.0
+    )
+    account = KrakenAccount(rest, clock)
+    venue.endpoints["GetWebSocketsToken"] = "EAPI:Rate limit exceeded"
+    with pytest.raises(VenueRefused):
+        await account.websocket_token()
+    venue.endpoints["GetWebSocketsToken"] = {"token": "TOKEN"}
+    with pytest.raises(QueryFailed, match="rate budget"):
+        await account.websocket_token()
+    assert len(venue.rest_calls) == 1
+    clock.advance_ns(2 * SECOND)
+    assert await account.websocket_token() == "TOKEN"
