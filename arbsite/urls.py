@@ -32,6 +32,7 @@ urlpatterns = [
     path("v1/", include("risk.api")),  # status, controls/…, incidents
     path("v1/", include("inventory.api")),  # inventory
     path("v1/", include("trading.api")),  # opportunities, windows, trades, config/{asset}
+    path("v1/", include("trading.risk_api")),  # risk
     path("v1/", include("reports.api")),  # backtests, feasibility
     path("v1/", include("reports.prediction_api")),  # prediction
     path("v1/schema", SchemaView.as_view()),
