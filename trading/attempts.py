@@ -16,7 +16,7 @@ from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import QuoteRefused, Whirlpool
 from feeds.market.quote import quote
 from feeds.venues.base import DexSwap, DexTrading, Side
-from trading.compute_units import MOST_UNITS, PRIOR_UNITS
+from trading.compute_units import PRIOR_UNITS
 from trading.intent import Intent
 from trading.ports import HedgeMarket
 from trading.records import AttemptRecord
@@ -108,13 +108,13 @@ def _along_route(intent: Intent, swap: DexSwap) -> DexSwap:
     return msgspec.structs.replace(swap, route=intent.route.route)
 
 
-def hedge_cu_limit(intent: Intent, seq: int) -> int:
-    """Compute units of a hedge on the pool: never fewer than the prior, more with each try.
+def hedge_cu_limit(intent: Intent) -> int:
+    """Compute units of a hedge on the pool: never fewer than the prior.
 
-    It may go the other way than what was measured for the trade, and the one before it may
-    have failed for want of units.
+    It may go the other way than what was measured for the trade, and must not fail for want
+    of units. The fees set aside for a trade (`projection`) count on this.
     """
-    return min(MOST_UNITS, seq * max(PRIOR_UNITS, intent.cu_limit))
+    return max(PRIOR_UNITS, intent.cu_limit)
 
 
 class Hedge(msgspec.Struct, frozen=True):
@@ -188,7 +188,7 @@ def hedge_swap(
             amount_raw=base_raw,
             threshold_raw=threshold,
             tick_array_starts=starts,
-            cu_limit=hedge_cu_limit(intent, wanted.seq),
+            cu_limit=hedge_cu_limit(intent),
             cu_price_micro_lamports=intent.cu_price_micro_lamports,
             tip_lamports=intent.tip_lamports,
         )

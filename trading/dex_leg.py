@@ -150,7 +150,7 @@ class DexLeg:
         """The swap used up its compute units: name it, and have the next one ask for more."""
         attempt, intent = self.attempt, self._intent
         is_hedge = attempt.leg == "hedge"
-        limit = hedge_cu_limit(intent, attempt.seq) if is_hedge else intent.cu_limit
+        limit = hedge_cu_limit(intent) if is_hedge else intent.cu_limit
         self._desk.compute_exceeded(intent, attempt.side, limit)
         words = f"ran out of {limit} compute units"
         now_ns = self._desk.clock.now_ns()
