@@ -276,7 +276,10 @@ class Attempt(models.Model):
     """One order or transaction of a leg: sent at most once (CEX), same bytes only (DEX)."""
 
     id = models.UUIDField(primary_key=True)
-    trade = models.ForeignKey(Trade, on_delete=models.PROTECT, related_name="attempts")
+    # No index of its own: the constraint on (trade, leg, seq) begins with it.
+    trade = models.ForeignKey(
+        Trade, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
     shard = models.CharField(max_length=32, default="main")
     leg = models.CharField(max_length=8)
     seq = models.PositiveSmallIntegerField()
@@ -286,10 +289,10 @@ class Attempt(models.Model):
     limit_price = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
     state = models.CharField(max_length=16)
     epoch = models.PositiveBigIntegerField()
-    cl_ord_id = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    cl_ord_id = models.CharField(max_length=64, null=True, blank=True)
     order_id = models.CharField(max_length=64, blank=True)
     deadline_ns = models.BigIntegerField(null=True, blank=True)
-    signature = models.CharField(max_length=96, unique=True, null=True, blank=True)
+    signature = models.CharField(max_length=96, null=True, blank=True)
     raw_tx = models.BinaryField(null=True, blank=True)
     last_valid_height = models.BigIntegerField(null=True, blank=True)
     threshold_raw = models.DecimalField(max_digits=39, decimal_places=0, null=True, blank=True)
@@ -304,6 +307,9 @@ class Attempt(models.Model):
         ordering = ["trade", "leg", "seq"]
         constraints = [
             models.UniqueConstraint(fields=["trade", "leg", "seq"], name="attempt_seq_once"),
+            # Not `unique=True`, which brings a second index for LIKE.
+            models.UniqueConstraint(fields=["cl_ord_id"], name="attempt_order_once"),
+            models.UniqueConstraint(fields=["signature"], name="attempt_bytes_once"),
             models.UniqueConstraint(
                 fields=["trade", "leg"],
                 condition=models.Q(state__in=["planned", "sending", "unknown", "acked"]),

@@ -61,6 +61,18 @@ async def test_the_same_key_is_a_duplicate(store: TradeStore) -> None:
     assert await count(Attempt) == 2
 
 
+async def test_a_repeated_transaction_hears_of_its_first_try_whatever_holds_by_then(
+    store: TradeStore,
+) -> None:
+    intent = make_intent()
+    await record(store, intent)
+    await sync_to_async(Control.objects.filter(scope="*").update)(mode="halt")
+    await sync_to_async(AssetConfig.objects.update)(version=2)
+    assert await record(store, intent) == "duplicate"
+    assert await record(store, make_intent(1)) == "mode:* halt"
+    assert await count(Opportunity) == 1
+
+
 async def test_a_second_trade_of_the_direction_is_busy_and_reserves_nothing(
     store: TradeStore,
 ) -> None:
