@@ -1,11 +1,10 @@
 """Measures the Kraken feed through a real loopback WebSocket: latency, saturation, memory.
 
-A stub venue in a process of its own sends the books of twenty symbols in rotation to the
-product's `KrakenFeed` (its own transport, uvloop, the heap frozen). At a given rate each
-frame carries its sending time as the venue's timestamp, so latency is from before the
-send to the published `BookUpdated`; flat out, the stub only waits for the socket to drain,
-and the last columns show what that does to us: how often the socket was left unread, and
-the most frames that ever waited in our memory (the limit, and one read of the socket).
+A stub venue (socket_venue.py) sends the books of twenty symbols in rotation to the
+product's `KrakenFeed` (its own transport, uvloop, the heap frozen). Latency is from before
+the send to the published `BookUpdated`; flat out, the stub only waits for the socket to
+drain, and the last columns show what that does to us: how often the socket was left unread,
+and the most frames that ever waited in our memory (the limit, and one read of the socket).
 
     .venv/bin/python deploy/bench/kraken_socket.py                 latency and saturation
     .venv/bin/python deploy/bench/kraken_socket.py --long 10       memory over 10 M updates
@@ -16,135 +15,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
-import os
 import resource
-import struct
-import subprocess
 import sys
-import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import kraken_frames
 import uvloop
 from prometheus_client import REGISTRY
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.protocol import State
 
 from arbsite.clock import SystemClock, seeded_random
+from deploy.bench.socket_venue import SYMBOLS, running_venue
 from feeds.market.events import BookUpdated, MarketEvent
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.sockets import SocketTransport
-
-SYMBOLS = kraken_frames.symbols(20)
-LOOPED_FRAMES = 20_000
-FLAT_OUT_BATCH = 50
-BUFFERED_BYTES = 256 * 1024
-_PAIR = (
-    '{{"symbol":"{}","status":"online","price_precision":2,"qty_precision":8,'
-    '"price_increment":0.01,"qty_increment":0.00000001,"qty_min":0.02}}'
-)
-_STAMP_BYTES = len("2026-08-16T23:37:04.316445Z")
-
-
-# --- the stub venue, in its own process ------------------------------------------------
-
-
-def wire(text: bytes) -> bytes:
-    """One unmasked text frame as it goes on the socket."""
-    size = len(text)
-    head = struct.pack(">BB", 0x81, size) if size < 126 else struct.pack(">BBH", 0x81, 126, size)
-    return head + text
-
-
-def stamped(frame: bytes) -> bytes:
-    """The frame with this moment as the venue's timestamp, which no checksum covers."""
-    now = datetime.fromtimestamp(time.time_ns() // 1000 / 1e6, UTC)  # noqa: TID251
-    at = frame.rindex(b'"timestamp":"') + len(b'"timestamp":"')
-    text = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
-    return frame[:at] + text + frame[at + _STAMP_BYTES :]
-
-
-async def play(socket: ServerConnection, frames: list[bytes], rate: int, count: int) -> None:
-    """Send `count` updates at that rate a second, 0 for as fast as they are read."""
-    snapshots, updates = frames[: len(SYMBOLS)], frames[len(SYMBOLS) :]
-    opening = b"".join(map(wire, snapshots))
-    flat = [
-        b"".join(map(wire, updates[at : at + FLAT_OUT_BATCH]))
-        for at in range(0, len(updates), FLAT_OUT_BATCH)
-    ]
-    loop, transport, sent = asyncio.get_running_loop(), socket.transport, 0
-    started = loop.time()
-    while sent < count and not transport.is_closing():
-        # The venue begins anew with snapshots, as after a resubscription.
-        transport.write(b"".join(wire(stamped(f)) for f in snapshots) if rate else opening)
-        if rate:
-            for frame in updates[: count - sent]:
-                sent += 1
-                ahead_s = started + sent / rate - loop.time()
-                if ahead_s > 0:
-                    await asyncio.sleep(ahead_s)
-                if transport.is_closing():
-                    return
-                transport.write(wire(stamped(frame)))
-        else:
-            for batch in flat:
-                if socket.state is not State.OPEN:
-                    return
-                transport.write(batch)
-                await drained(transport)
-            sent += len(updates)
-
-
-async def drained(transport: asyncio.Transport) -> None:
-    """Wait until most of what was written has left."""
-    # The transport tells its buffer, not its changes.
-    while not transport.is_closing() and transport.get_write_buffer_size() > BUFFERED_BYTES:  # noqa: ASYNC110
-        await asyncio.sleep(0)
-
-
-def die_with_parent() -> None:
-    """End this process when the pipe that its parent holds is closed, however that died."""
-
-    def wait() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-async def venue(rate: int, count: int) -> None:
-    """Serve one client: instruments, then books when it asks for them."""
-    die_with_parent()
-    over = asyncio.Event()
-    # Before anybody connects: it takes seconds, and the feed is not patient.
-    frames = list(kraken_frames.frames(LOOPED_FRAMES, SYMBOLS))
-
-    async def talk(socket: ServerConnection) -> None:
-        async for text in socket:
-            request = json.loads(text)
-            channel = (request.get("params") or {}).get("channel")
-            if channel == "instrument":
-                pairs = ",".join(_PAIR.format(name) for name in SYMBOLS)
-                await socket.send(
-                    '{"channel":"instrument","type":"snapshot","data":{"pairs":[' + pairs + "]}}"
-                )
-            elif channel == "book":
-                await play(socket, frames, rate, count)
-                break
-        await asyncio.sleep(1)
-        over.set()
-
-    async with serve(talk, "127.0.0.1", 0, compression=None) as server:
-        print(server.sockets[0].getsockname()[1], flush=True)
-        await over.wait()
-
-
-# --- the client: the product's feed ----------------------------------------------------
 
 
 class Watch:
@@ -189,13 +74,13 @@ def resident_mib() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-async def watch(port: int, count: int, *, is_timed: bool) -> tuple[Watch, KrakenFeed]:
+async def watch(url: str, count: int, *, is_timed: bool) -> tuple[Watch, KrakenFeed]:
     """Run the feed against the stub until `count` books have come."""
     seen = Watch(count, is_timed=is_timed)
     transport = SocketTransport()
     feed = KrakenFeed(
         transport,
-        f"ws://127.0.0.1:{port}/v2",
+        url,
         SYMBOLS,
         clock=SystemClock(),
         rng=seeded_random(1),
@@ -213,19 +98,8 @@ async def watch(port: int, count: int, *, is_timed: bool) -> tuple[Watch, Kraken
 
 def run(rate: int, count: int) -> tuple[Watch, KrakenFeed]:
     """One measurement with a stub of its own."""
-    stub = subprocess.Popen(
-        [sys.executable, __file__, "--venue", str(rate), str(count)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert stub.stdout is not None
-    try:
-        port = int(stub.stdout.readline())
-        return uvloop.run(watch(port, count, is_timed=rate > 0))
-    finally:
-        stub.kill()
-        stub.wait()
+    with running_venue(rate, count) as url:
+        return uvloop.run(watch(url, count, is_timed=rate > 0))
 
 
 def told(series: str) -> int:
@@ -254,11 +128,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=6, help="length of each paced run")
     parser.add_argument("--flat-out", type=int, default=500_000, help="frames of the flat-out run")
     parser.add_argument("--long", type=int, metavar="M", help="only memory, over M million books")
-    parser.add_argument("--venue", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.venue:
-        uvloop.run(venue(*options.venue))
-        return
     if options.long:
         seen, feed = run(0, options.long * 1_000_000)
         print(f"checksum failures {feed.counters.checksum_failures}, books {seen.books:,}")

@@ -1,11 +1,13 @@
 """Times a tick from its arrival to the engine's signal: 20 assets in rotation, paced.
 
-Four rows per rate: the engine alone, the engine behind the feed's parser, both behind a
-loopback WebSocket, and both on the two sides of the bus. The clock starts when the frame is
-at hand (first two rows) or leaves the sender (the others), and stops when `handle` returned.
+Rows: the engine alone, the engine behind the feed's parser, the product's feed behind a
+loopback WebSocket with the engine as its sink, and feed and engine on two sides of the bus.
+The clock starts when the frame is at hand (first two rows) or leaves the sender (the others),
+and stops when `handle` returned.
 Every 21st tick an asset's pool is replaced; edges, gates and intents happen as they come.
 uvloop, gc.freeze after warm-up; percentiles over all ticks after the first second. "cpu" is
-the receiving thread's processor time of a tick: what remains where others share the cores.
+the receiving thread's processor time of a tick (behind the socket: all since the tick
+before, reading included): what remains where others share the cores.
 Run from the repository's root:  python deploy/bench/tick_to_signal.py [--seconds 5]
 """
 
@@ -27,16 +29,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import uvloop
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import ServerConnection, serve
 
 from arbsite.bus import RedisBus
-from arbsite.clock import SystemClock
+from arbsite.clock import SystemClock, seeded_random
 from deploy.bench.desk import ASSETS, BenchDesk
 from deploy.bench.kraken_frames import frames, symbols
+from deploy.bench.socket_venue import SYMBOLS, running_venue
 from deploy.bench.tables import percentile, print_table
 from feeds import bus_wire
-from feeds.market.events import BookUpdated, FeedProof
+from feeds.market.events import BookUpdated, FeedProof, MarketEvent
+from feeds.venues.kraken.feed import KrakenFeed
+from feeds.venues.sockets import SocketTransport
 
 CLOCK = SystemClock()
 RATES = (1_000, 10_000)
@@ -121,32 +124,6 @@ def _stamped(book: BookUpdated, recv_ns: int) -> BookUpdated:
 # ---- across processes: CLOCK_MONOTONIC is one clock for both ------------------------------
 
 
-def send_by_socket(port: int, rate: int, count: int, memory: str) -> None:
-    """A venue in a process of its own: paced frames to the one client that connects."""
-    stamps = SharedMemory(memory)
-    clock = stamps.buf.cast("q")
-    sent = list(frames(count, symbols(ASSETS)))
-
-    async def main() -> None:
-        done = asyncio.Event()
-
-        async def session(link: ServerConnection) -> None:
-            async def one(number: int) -> None:
-                clock[number] = time.perf_counter_ns()
-                await link.send(sent[number], text=True)
-
-            await pace(rate, count, one)
-            await link.close()
-            done.set()
-
-        async with serve(session, "127.0.0.1", port, compression=None):
-            await done.wait()
-
-    uvloop.run(main())
-    clock.release()
-    stamps.close()
-
-
 def send_by_bus(url: str, rate: int, count: int, memory: str) -> None:
     """A feed process: parses paced frames and publishes the books."""
     stamps = SharedMemory(memory)
@@ -171,24 +148,42 @@ def send_by_bus(url: str, rate: int, count: int, memory: str) -> None:
     stamps.close()
 
 
-async def over_socket(port: int, rate: int, count: int, clock: memoryview) -> list[object]:
-    """Receive, parse and decide; the time since the sender's stamp counts."""
-    bench = Bench()
-    link = None
-    while link is None:
-        try:
-            link = await connect(f"ws://127.0.0.1:{port}", compression=None)
-        except OSError:
-            await asyncio.sleep(0.05)
-    number = 0
-    async for frame in link:
-        assert isinstance(frame, str)
-        worked_ns = time.thread_time_ns()
-        book = bench.desk.parse(frame.encode(), CLOCK.now_ns())
-        bench.take(number, book, clock[number], worked_ns)
-        number += 1
-    assert number == count
-    return bench.row("+ loopback WebSocket", rate)
+class SocketTick:
+    """The feed's sink: times each book since the stub stamped it, and what it cost the loop."""
+
+    def __init__(self, count: int) -> None:
+        self.bench = Bench()
+        self.is_over = asyncio.Event()
+        self._count = count
+        self._number = 0
+        self._worked_ns = time.thread_time_ns()
+
+    def __call__(self, event: MarketEvent) -> None:
+        """Give the event to the engine; a book is a tick."""
+        if type(event) is not BookUpdated:
+            self.bench.desk.tell(event)
+            return
+        since_ns = CLOCK.now_ns() - event.venue_at_ns
+        self.bench.take(self._number, event, time.perf_counter_ns() - since_ns, self._worked_ns)
+        self._worked_ns = time.thread_time_ns()
+        self._number += 1
+        if self._number == self._count:
+            self.is_over.set()
+
+
+async def over_socket(rate: int, count: int) -> list[object]:
+    """The product's feed behind the stub venue, its sink the engine: as the engine process runs."""
+    with running_venue(rate, count) as url:
+        tick, transport = SocketTick(count), SocketTransport()
+        feed = KrakenFeed(
+            transport, url, SYMBOLS, clock=CLOCK, rng=seeded_random(1), sink=tick
+        )  # fmt: skip
+        task = asyncio.create_task(feed.run())
+        await tick.is_over.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await transport.close()
+    return tick.bench.row("+ loopback WebSocket", rate)
 
 
 async def over_bus(url: str, rate: int, count: int, clock: memoryview) -> list[object]:
@@ -264,7 +259,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seconds", type=int, default=5, help="measured seconds a row")
-    parser.add_argument("--port", type=int, default=19_841, help="of the loopback socket")
+    parser.add_argument("--port", type=int, default=19_841, help="of the bus's Valkey")
     options = parser.parse_args()
     rows: list[list[object]] = []
     for rate in RATES:
@@ -272,16 +267,9 @@ def main() -> None:
         for parses in (False, True):
             rows.append(uvloop.run(in_process(rate, count, parses=parses)))
             gc.unfreeze()
-        rows.append(
-            with_sender(
-                send_by_socket,
-                options.port,
-                rate,
-                count,
-                lambda clock, r=rate, c=count: over_socket(options.port, r, c, clock),
-            )
-        )
-    rows += bus_rows(options.seconds, options.port + 1)
+        rows.append(uvloop.run(over_socket(rate, count)))
+        gc.unfreeze()
+    rows += bus_rows(options.seconds, options.port)
     print_table(
         f"Tick to signal, {ASSETS} assets in rotation: µs",
         [
