@@ -7,7 +7,8 @@ database use `Decimal`. Float is for statistics and for the size search only.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
+from decimal import ROUND_FLOOR, Context, Decimal, localcontext
+from math import ceil, floor
 
 # u128 products have 78 digits; the default 28 would silently round them.
 EXACT = Context(prec=120)
@@ -22,7 +23,7 @@ def pow10(exponent: int) -> int:
 
 def decimal_from_int(value: int, precision: int) -> Decimal:
     """value · 10^-precision, exact; keeps exactly `precision` decimals."""
-    return Decimal(value).scaleb(-precision, context=EXACT)
+    return EXACT.scaleb(value, -precision)
 
 
 def text_from_int(value: int, precision: int) -> str:
@@ -32,14 +33,12 @@ def text_from_int(value: int, precision: int) -> str:
 
 def int_from_decimal_floor(value: Decimal, precision: int) -> int:
     """floor(value · 10^precision)."""
-    return int(value.scaleb(precision, context=EXACT).to_integral_value(ROUND_FLOOR, context=EXACT))
+    return floor(EXACT.scaleb(value, precision))
 
 
 def int_from_decimal_ceil(value: Decimal, precision: int) -> int:
     """ceil(value · 10^precision)."""
-    return int(
-        value.scaleb(precision, context=EXACT).to_integral_value(ROUND_CEILING, context=EXACT)
-    )
+    return ceil(EXACT.scaleb(value, precision))
 
 
 def int_from_decimal_exact(value: Decimal, precision: int) -> int:

@@ -20,6 +20,8 @@ class Controls:
 
     def __init__(self) -> None:
         self._rows: dict[str, ModeApplied] = {}
+        # Grows with every row taken: what was concluded from them holds as long as it stands.
+        self.revision = 0
         self.applied_commands: tuple[str, ...] = ()
 
     def apply(self, event: ModeApplied) -> bool:
@@ -28,6 +30,7 @@ class Controls:
         if known is not None and event.version < known.version:
             return False
         self._rows[event.scope] = event
+        self.revision += 1
         if event.command_id and event.command_id not in self.applied_commands:
             self.applied_commands = (*self.applied_commands, event.command_id)[-_APPLIED_KEPT:]
         return True

@@ -17,7 +17,14 @@ from risk.candidate import DeskRoom, GateLimits
 from trading.asset_state import AssetState
 from trading.controls import Controls
 from trading.feed_state import FeedState
-from trading.intent import ChainFeesKnown, DeskUsage, FeesKnown, Intent, VenuesReady
+from trading.intent import (
+    AssetSettings,
+    ChainFeesKnown,
+    DeskUsage,
+    FeesKnown,
+    Intent,
+    VenuesReady,
+)
 from trading.legs import OrderModel
 from trading.projection import Reservations
 from trading.staleness import StalenessModel
@@ -70,11 +77,18 @@ class EngineState:
         self.assets: dict[str, AssetState] = {
             asset: AssetState(specs[asset], staleness, model.basis) for asset in sorted(specs)
         }
+        # An asset's mode, with the settings and the controls' revision it was found from.
+        self._modes: dict[str, tuple[AssetSettings | None, int, Mode]] = {}
 
     def mode_of(self, asset: str) -> Mode:
         """The strictest of desk, asset control and setting; refusing while unconfigured."""
-        settings = self.assets[asset].settings
-        return self.controls.effective(asset, settings.mode if settings else "stop_new")
+        settings, revision = self.assets[asset].settings, self.controls.revision
+        known = self._modes.get(asset)
+        if known is not None and known[0] is settings and known[1] == revision:
+            return known[2]
+        mode = self.controls.effective(asset, settings.mode if settings else "stop_new")
+        self._modes[asset] = (settings, revision, mode)
+        return mode
 
     def reservations_of(self, asset: str) -> Reservations:
         """The money an asset's next decision may spend: real, or the paper desk's."""

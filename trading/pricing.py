@@ -32,8 +32,9 @@ LAMPORTS_PER_SOL_DIGITS = 9
 _ONE_BPS = Decimal("0.0001")
 _ZERO = Decimal(0)
 _PLACES = Decimal("1e-12")
-_DOWN = Context(prec=60, rounding=ROUND_FLOOR)
-_UP = Context(prec=60, rounding=ROUND_CEILING)
+# The methods themselves, called `_down(value, _PLACES)`: a trade is rounded eight times.
+_down = Context(prec=60, rounding=ROUND_FLOOR).quantize
+_up = Context(prec=60, rounding=ROUND_CEILING).quantize
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -149,19 +150,19 @@ def predicted_pnl(
     sells_on_cex = direction == "buy_dex_sell_cex"
     cex_usd = cex_value * cex_mark_usd
     dex_usd = dex_value * dex_mark_usd
-    sell = _down(cex_usd if sells_on_cex else dex_usd)
-    buy = _up(dex_usd if sells_on_cex else cex_usd)
-    cex_fee = _up(cex_usd * costs.taker)
-    chain_fee = _up(costs.chain_fee_usd)
+    sell = _down(cex_usd if sells_on_cex else dex_usd, _PLACES)
+    buy = _up(dex_usd if sells_on_cex else cex_usd, _PLACES)
+    cex_fee = _up(cex_usd * costs.taker, _PLACES)
+    chain_fee = _up(costs.chain_fee_usd, _PLACES)
     at_stake = success_usd(sell, buy, cex_fee, chain_fee)
     at_stake += costs.failed_fee_usd + cex_usd * costs.unwind
-    failure = _up((1 - costs.p) * at_stake)
+    failure = _up((1 - costs.p) * at_stake, _PLACES)
     expected = sell - buy - cex_fee - chain_fee - failure
-    haircut = _up(cex_usd * costs.haircut)
-    basis = _up(cex_usd * costs.basis)
-    inventory = _up(cex_usd * costs.inventory)
+    haircut = _up(cex_usd * costs.haircut, _PLACES)
+    basis = _up(cex_usd * costs.basis, _PLACES)
+    inventory = _up(cex_usd * costs.inventory, _PLACES)
     doubt = max(_ZERO, costs.p - costs.p_lower) * max(_ZERO, at_stake)
-    leg_risk = _up(cex_usd * costs.drift + doubt)
+    leg_risk = _up(cex_usd * costs.drift + doubt, _PLACES)
     return PnlTerms(
         sell_proceeds=sell,
         buy_cost=buy,
@@ -360,11 +361,3 @@ def remaining_cex_limit(
         return max(1, -(-ticks // step) * step)
     affordable = (dex_quote_usd - fixed_costs_usd - theta_min_usd) / (unit_usd * (1 + taker))
     return max(1, int_from_decimal_floor(affordable, 0) // step * step)
-
-
-def _down(value: Decimal) -> Decimal:
-    return value.quantize(_PLACES, context=_DOWN)
-
-
-def _up(value: Decimal) -> Decimal:
-    return value.quantize(_PLACES, context=_UP)

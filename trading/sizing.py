@@ -164,6 +164,7 @@ class _PoolWalk:
         self._money_cause = caps.dex_cause
         self._paid = 0.0
         self._at = 0
+        self.y = self.end = self.depth = 0.0
         self._enter()
 
     def take(self, base: float, goal: float) -> tuple[float, str]:

@@ -27,6 +27,7 @@ from feeds.market.ticks import (
     MIN_TICK,
     TICKS_PER_ARRAY,
     array_start_of,
+    sqrt_price_from_tick,
     tick_from_sqrt_price,
 )
 from feeds.market.token_fee import gross_of_fee, net_of_fee
@@ -376,27 +377,29 @@ def _stops_by_array(pool: Whirlpool, arrays: Arrays, a_to_b: bool) -> Iterator[S
         start = array.start_index
         if not (start if a_to_b else start - spacing) <= search < start + span:
             raise SwapRefused(refusals.ARRAY_SEQUENCE)
-        at = bisect_right(array.indices, search)
+        indices = array.indices
+        at = bisect_right(indices, search)
         if a_to_b:
-            stops = array.falling[len(array.ticks) - at :]
-            is_range_end, end, edge_slot = start <= MIN_TICK, start, start
+            yield from array.falling.ahead(len(indices) - at, price)
+            stopped_at = indices[0] if at else None
         else:
-            stops = array.rising[at:]
-            is_range_end, end = start + span > MAX_TICK, start + span - 1
-            edge_slot = start + span - spacing
-        stopped_at = None
-        if stops:
-            # The array knows the way between its ticks, not the way to the first of them.
-            _, net, _, _, tick, _ = stops[0]
-            yield (stop_at(price, tick, net),)
-            yield stops[1:]
-            price, _, _, _, stopped_at, _ = stops[-1]
+            yield from array.rising.ahead(at, price)
+            stopped_at = indices[-1] if at < len(indices) else None
+        if stopped_at is not None:
+            price = sqrt_price_from_tick(stopped_at)
+        edge_slot, end, is_range_end = _end_of_array(start, spacing, a_to_b)
         # A stop on the array's outermost slot already moved the program to the next one.
-        if stopped_at != edge_slot:
+        if stopped_at != edge_slot and (is_range_end or place == last_array):
+            yield (stop_at(price, end, 0, is_initialised=False),)
             if is_range_end:
-                yield (stop_at(price, MIN_TICK if a_to_b else MAX_TICK, 0, is_initialised=False),)
                 return
-            if place == last_array:
-                yield (stop_at(price, end, 0, is_initialised=False),)
         search = start - 1 if a_to_b else start + span - 1
     raise SwapRefused(refusals.ARRAYS_EXHAUSTED)
+
+
+def _end_of_array(start: int, spacing: int, a_to_b: bool) -> tuple[int, int, bool]:
+    """The outermost slot of an array, the tick its end counts as, whether the range ends there."""
+    if a_to_b:
+        return start, max(start, MIN_TICK), start <= MIN_TICK
+    beyond = start + TICKS_PER_ARRAY * spacing
+    return beyond - spacing, min(beyond - 1, MAX_TICK), beyond > MAX_TICK

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import msgspec
 
-from feeds.market.stops import Stop, falling_stops, rising_stops
+from feeds.market.stops import TickStops
 
 
 class Tick(msgspec.Struct, frozen=True, gc=False):
@@ -40,14 +40,14 @@ class TickArray(msgspec.Struct, frozen=True, dict=True):
         return tuple([tick.index for tick in self.ticks])
 
     @cached_property
-    def falling(self) -> tuple[Stop, ...]:
+    def falling(self) -> TickStops:
         """The stops of a falling price, highest tick first."""
-        return falling_stops(self.ticks)
+        return TickStops(self.ticks, falling=True)
 
     @cached_property
-    def rising(self) -> tuple[Stop, ...]:
+    def rising(self) -> TickStops:
         """The stops of a rising price, lowest tick first."""
-        return rising_stops(self.ticks)
+        return TickStops(self.ticks, falling=False)
 
 
 class AdaptiveFee(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ them. Called by `pools` and `clmm`. Not here: amounts, and which stops a swap me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from feeds.market.ticks import sqrt_price_from_tick
@@ -41,25 +41,43 @@ def stop_at(price: int, tick: int, net: int, *, is_initialised: bool = True) -> 
     return target, net, a_per_unit, fallen, tick, is_initialised
 
 
-def falling_stops(ticks: Sequence[Tick]) -> tuple[Stop, ...]:
-    """Return the stops of a falling price, each reached from the next higher tick.
-
-    The first has nothing above it: it stands as a step of no length.
-    """
-    return _chained(reversed(ticks), -1)
+BLOCK = 8
+"""Stops that are priced together: few orders go past the first of them."""
 
 
-def rising_stops(ticks: Sequence[Tick]) -> tuple[Stop, ...]:
-    """Return the stops of a rising price, each reached from the next lower tick."""
-    return _chained(ticks, 1)
+class TickStops:
+    """The stops between the ticks of one array, in one direction, priced as walks get there."""
 
+    __slots__ = ("_blocks", "_sign", "_ticks")
 
-def _chained(ticks: Iterable[Tick], sign: int) -> tuple[Stop, ...]:
-    found: list[Stop] = []
-    price = 0
-    for tick in ticks:
-        price = price or sqrt_price_from_tick(tick.index)
-        stop = stop_at(price, tick.index, sign * tick.liquidity_net)
-        found.append(stop)
-        price = stop[0]
-    return tuple(found)
+    def __init__(self, ticks: Sequence[Tick], *, falling: bool) -> None:
+        """Take an array's ticks, ascending."""
+        self._ticks = ticks[::-1] if falling else ticks
+        self._sign = -1 if falling else 1
+        self._blocks: list[tuple[Stop, ...] | None] = [None] * -(-len(ticks) // BLOCK)
+
+    def ahead(self, place: int, price: int) -> Iterator[Sequence[Stop]]:
+        """Yield the stops from `place` on, counted in walking order, for a walk from `price`."""
+        if place >= len(self._ticks):
+            return
+        # The array knows the way between its ticks, not the way to the first of them.
+        first = self._ticks[place]
+        yield (stop_at(price, first.index, self._sign * first.liquidity_net),)
+        number, within = divmod(place + 1, BLOCK)
+        for at in range(number, len(self._blocks)):
+            block = self._blocks[at]
+            if block is None:
+                block = self._blocks[at] = self._priced(at * BLOCK)
+            yield block[within:] if within else block
+            within = 0
+
+    def _priced(self, place: int) -> tuple[Stop, ...]:
+        """The stops of a block; the array's first has nothing before it and no length."""
+        ticks = self._ticks[place : place + BLOCK]
+        price = sqrt_price_from_tick(self._ticks[max(0, place - 1)].index)
+        found: list[Stop] = []
+        for tick in ticks:
+            stop = stop_at(price, tick.index, self._sign * tick.liquidity_net)
+            found.append(stop)
+            price = stop[0]
+        return tuple(found)

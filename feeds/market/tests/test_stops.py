@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,13 +63,17 @@ def test_equal_where_an_amount_is_just_whole(price: int, tick: int, units: int) 
             assert gets_a == a_between_floor(liquidity, price, target)
 
 
-def test_an_array_chains_its_ticks_both_ways() -> None:
-    array = TickArray(0, (Tick(4, 10, 10), Tick(8, -3, 3), Tick(60, -7, 7)))
-    prices = [sqrt_price_from_tick(tick) for tick in array.indices]
-    assert array.indices == (4, 8, 60)
-    assert array.rising[1:] == (stop_at(prices[0], 8, -3), stop_at(prices[1], 60, -7))
-    assert array.falling[1:] == (stop_at(prices[2], 8, 3), stop_at(prices[1], 4, -10))
-    assert [stop[4] for stop in (array.rising[0], array.falling[0])] == [4, 60]
-    assert moved(2**127, array.rising[0]) == (0, 0)
+@pytest.mark.parametrize("falling", [True, False])
+def test_an_array_chains_its_ticks_from_wherever_a_walk_starts(falling: bool) -> None:
+    ticks = tuple(Tick(4 * number, number - 10, 10) for number in range(20))
+    array, sign = TickArray(0, ticks), -1 if falling else 1
+    stops = array.falling if falling else array.rising
+    order = ticks[::-1] if falling else ticks
+    for place in (19, 7, 8, 16, 0, 15, 20):
+        price, expected = 2**64 + place, []
+        for tick in order[place:]:
+            expected.append(stop_at(price, tick.index, sign * tick.liquidity_net))
+            price = sqrt_price_from_tick(tick.index)
+        assert list(chain.from_iterable(stops.ahead(place, 2**64 + place))) == expected
     # What is kept beside an array is no part of it.
-    assert array == TickArray(0, array.ticks)
+    assert array == TickArray(0, ticks)
