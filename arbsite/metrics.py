@@ -177,7 +177,7 @@ PREDICTION_WAPE = Gauge(
 )
 HEDGES = Counter("spreadline_hedges_total", "Hedge orders sent, by result.", ["asset", "result"])
 COMPUTE_LIMIT = Gauge(
-    "spreadline_compute_unit_limit", "Compute units that a swap asks for.", ["pool", "way"]
+    "spreadline_compute_limit_units", "Compute units that a swap asks for.", ["pool", "way"]
 )
 COMPUTE_SAMPLES = Counter(
     "spreadline_compute_samples_total",
@@ -188,6 +188,9 @@ COMPUTE_EXCEEDED = Counter(
     "spreadline_compute_exceeded_total",
     "Swaps that landed and failed for want of compute units.",
     ["asset"],
+)
+SLACK_SHARE = Gauge(
+    "spreadline_slack_cex_ratio", "Share of a budget's slack that the book leg gets.", ["asset"]
 )
 UNHEDGED_USD = Gauge(
     "spreadline_unhedged_usd", "Value of legs filled without their other leg, USD."

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from arbsite import metrics
 from arbsite.clock import Clock
 from arbsite.logs import event_logger
 from trading.intent import Intent, SlackKnown
@@ -71,6 +72,7 @@ class SlipWatch:
     def _say(self, asset: str) -> None:
         now_ns = self._clock.now_ns()
         split = split_of(tuple(self._kept[asset].values()), now_ns)
+        metrics.SLACK_SHARE.labels(asset).set(float(split.cex_share))
         self._emit(SlackKnown(asset=asset, split=split, at_ns=now_ns))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arbsite.clock import seeded_random
 from feeds.market.events import BookUpdated, MarketEvent, PoolUpdated, SlotAdvanced
+from trading.compute_units import ComputeLimit
 from trading.intent import (
     AssetSettings,
     EngineInput,
@@ -127,15 +128,17 @@ def test_the_second_leg_accepts_a_price_beyond_its_first_limit():
     assert trade.realised_usd >= 0
 
 
-def test_a_failed_swap_costs_its_fee_and_the_order_is_never_sent():
+@pytest.mark.parametrize("compute", [msgspec.UNSET, ComputeLimit(67_000, "simulation")])
+def test_a_failed_swap_costs_its_fee_and_the_order_is_never_sent(compute):
     paper = Paper()
-    intent = intent_of("dex_first", dex_threshold_raw=1, tip_lamports=7_000)
+    intent = intent_of("dex_first", dex_threshold_raw=1, tip_lamports=7_000, compute=compute)
     paper.facts(book(START_NS, FAIR + 45))
     paper.trade(intent)
     paper.slots(3)
     trade = paper.booked()
     assert (trade.outcome, kinds(trade)) == ("missed", ["dex"])
-    lamports = 5_000 + 200_000 * intent.cu_price_micro_lamports // 1_000_000
+    assert intent.cu_limit == (200_000 if compute is msgspec.UNSET else 67_000)
+    lamports = 5_000 + -(-intent.cu_limit * intent.cu_price_micro_lamports // 1_000_000)
     assert trade.realised_usd == -Decimal(lamports).scaleb(-9) * intent.marks_usd["SOL"]
     assert "threshold" in trade.reason
     assert paper.closed.dex_landed is False

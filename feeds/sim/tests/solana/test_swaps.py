@@ -11,7 +11,8 @@ from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import Swap, Whirlpool
 from feeds.market.quote import quote
 from feeds.sim import seeding
-from feeds.sim.solana.accounts import Wallet
+from feeds.sim.solana.accounts import Token, Wallet
+from feeds.sim.solana.transactions import parse
 from feeds.sim.tests.solana.chain_bench import OWNER, Bench, signed, signed_swap, swap_instruction
 from feeds.venues.solana import layouts, programs
 
@@ -136,6 +137,50 @@ def test_a_too_small_compute_limit_cannot_complete():
     bench.slots()
     error = {"InstructionError": [2, "ProgramFailedToComplete"]}
     assert bench.chain.record(signature).meta.error == error
+
+
+@pytest.mark.parametrize("asset", ASSETS)
+def test_a_simulation_tells_the_units_that_the_swap_then_needs(asset):
+    bench = Bench()
+    market = seeding.market_of(asset)
+    pool, now_s = bench.chain.bank.pool(market.spec.pool), bench.schedule.now_ns // 10**9
+    held, account = bench.balance(pool.mint_b), seeding.token_account_of(OWNER, pool.mint_b)
+    bench.chain.bank.put(account, Token(pool.mint_b, OWNER, 40 * held))
+    starts = arrays_for_swap(pool, False) if isinstance(pool, Whirlpool) else ()
+    seen = []
+    for amount in (held // 400, 17 * held):
+        found = quote(pool, amount, exact_in=True, a_to_b=False, now_s=now_s)
+        assert isinstance(found, Swap)
+        swap = swap_instruction(market, amount, 0, exact_in=True, a_to_b=False, starts=starts)
+        meta, _ = bench.chain.simulate(parse(signed(bench.chain, [swap])))
+        assert meta.error is None
+        seen.append((found.crossings, meta.units))
+    (few, fewer_units), (many, units) = seen
+    assert units > 20_000
+    assert (units > fewer_units) == (many > few)
+    if isinstance(pool, Whirlpool):
+        assert many > few
+    # One unit less than simulated and it fails at the chain; exactly as many, and it lands.
+    errors = []
+    for limit in (units - 1, units):
+        signature = bench.chain.submit(signed(bench.chain, [swap], cu_limit=limit)).signature
+        bench.slots()
+        errors.append(bench.chain.record(signature).meta.error)
+    assert errors == [{"InstructionError": [2, "ProgramFailedToComplete"]}, None]
+
+
+def test_a_tighter_limit_costs_less_and_bids_no_lower():
+    bench = Bench()
+    market, _, amount, _, starts = plan(bench, "SOL", True, True)
+    swap = swap_instruction(market, amount, 0, exact_in=True, a_to_b=True, starts=starts)
+    wide, tight, dear = (
+        parse(signed(bench.chain, [swap], cu_limit=limit, cu_price=price, tip=7_777))
+        for limit, price in ((200_000, 50_001), (60_000, 50_001), (60_000, 60_000))
+    )
+    tips = frozenset(seeding.tip_accounts())
+    assert wide.bid_lamports(tips) == tight.bid_lamports(tips) == 10_001 + 7_777
+    assert dear.bid_lamports(tips) > wide.bid_lamports(tips)
+    assert (wide.fee_lamports, tight.fee_lamports) == (5_000 + 10_001, 5_000 + 3_001)
 
 
 def test_somebody_elses_token_account_cannot_pay():
