@@ -11,10 +11,10 @@ reason. Called by `trading.sign`.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 import msgspec
 from solders.hash import Hash
-from solders.instruction import CompiledInstruction
 from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
 
 from arbsite.errors import NotSent
@@ -43,6 +43,11 @@ _WHIRLPOOL_DATA = struct.Struct("<8sQQ16sBBB")
 _CPMM_DATA = struct.Struct("<8sQQ")
 _AMMV4_DATA = struct.Struct("<BQQ")
 _MAX_MESSAGE_BYTES = 1232 - 65  # a packet less one signature and its count
+_SWAP_V2 = anchor_discriminator("swap_v2")
+_CPMM_DISCS = {
+    True: anchor_discriminator("swap_base_input"),
+    False: anchor_discriminator("swap_base_output"),
+}
 _AMMV4_TAGS = {True: 16, False: 17}  # exact in: SwapBaseInV2, exact out: SwapBaseOutV2
 
 
@@ -80,16 +85,23 @@ def check_message(raw: bytes, want: Expectation) -> None:
     _must(header.num_readonly_signed_accounts == 0, "fee payer is read-only")
     _must(len(set(keys)) == len(keys), "an account is listed twice")
     _must(message.recent_blockhash == Hash.from_string(want.blockhash), "another blockhash")
+    written = frozenset(key for index, key in enumerate(keys) if message.is_maybe_writable(index))
     seen: dict[str, int] = {}
+    used = {0}
+    # Read once: the library copies what it holds at every look.
     for instruction in message.instructions:
-        _must(instruction.program_id_index < len(keys), "program index out of range")
-        _must(max(instruction.accounts, default=0) < len(keys), "account index out of range")
-        kind = _check_instruction(instruction, message, keys, want)
+        accounts, program = instruction.accounts, instruction.program_id_index
+        _must(program < len(keys), "program index out of range")
+        _must(max(accounts, default=0) < len(keys), "account index out of range")
+        used.add(program)
+        used.update(accounts)
+        named = [keys[index] for index in accounts]
+        kind = _check_instruction(keys[program], bytes(instruction.data), named, written, want)
         seen[kind] = seen.get(kind, 0) + 1
     _must(max(seen.values(), default=0) == 1, "an instruction is repeated")
     needed = {"limit", "price", "swap"} | ({"tip"} if want.swap.tip_lamports else set())
     _must(set(seen) == needed, f"instructions are {sorted(seen)}, not {sorted(needed)}")
-    _check_writables(message, keys, want)
+    _check_writables(keys, used, written, want)
 
 
 def _must(condition: bool, reason: str) -> None:
@@ -125,33 +137,31 @@ def _check_ask(want: Expectation) -> None:
 
 
 def _check_instruction(
-    instruction: CompiledInstruction, message: MessageV0, keys: list[str], want: Expectation
+    program: str, data: bytes, accounts: list[str], written: frozenset[str], want: Expectation
 ) -> str:
-    program = keys[instruction.program_id_index]
-    data = bytes(instruction.data)
-    accounts = [keys[index] for index in instruction.accounts]
+    """Refuse an instruction that is none of the expected; returns which one it is."""
     if program == COMPUTE_BUDGET:
         return _check_budget(data, accounts, want.swap)
     if program == SYSTEM_PROGRAM:
         _check_tip(data, accounts, want)
         return "tip"
-    route = want.swap.route
-    if route is not None:
-        _must(program == want.ids.jupiter, f"program {program} is not allowed")
-        written = (key for index, key in enumerate(keys) if message.is_maybe_writable(index))
-        check_route(data, accounts, frozenset(written), _route_want(want, route))
+    swap, ref, ids = want.swap, want.ref, want.ids
+    if swap.route is not None:
+        _must(program == ids.jupiter, f"program {program} is not allowed")
+        check_route(data, accounts, written, _route_want(want, swap.route))
         return "swap"
-    if program == want.ids.whirlpool and want.ref.kind == "whirlpool":
-        _check_whirlpool_data(data, want.swap)
-        _check_roles(accounts, _whirlpool_roles(want))
+    if program == ids.whirlpool and ref.kind == "whirlpool":
+        _check_whirlpool_data(data, swap)
+        starts = swap.tick_array_starts
+        _check_roles(accounts, _whirlpool_roles(ref, want.wallet, starts, ids))
         return "swap"
-    if program == want.ids.cpmm and want.ref.kind == "cpmm":
-        _check_cpmm_data(data, want.swap)
-        _check_roles(accounts, _cpmm_roles(want))
+    if program == ids.cpmm and ref.kind == "cpmm":
+        _check_cpmm_data(data, swap)
+        _check_roles(accounts, _cpmm_roles(ref, want.wallet, swap.a_to_b, ids))
         return "swap"
-    if program == want.ids.ammv4 and want.ref.kind == "ammv4":
-        _check_ammv4_data(data, want.swap)
-        _check_roles(accounts, _ammv4_roles(want))
+    if program == ids.ammv4 and ref.kind == "ammv4":
+        _check_ammv4_data(data, swap)
+        _check_roles(accounts, _ammv4_roles(ref, want.wallet, swap.a_to_b, ids))
         return "swap"
     raise NotSent(f"firewall: program {program} is not allowed")
 
@@ -175,7 +185,7 @@ def _check_tip(data: bytes, accounts: list[str], want: Expectation) -> None:
 def _check_whirlpool_data(data: bytes, swap: DexSwap) -> None:
     _must(len(data) == _WHIRLPOOL_DATA.size, "swap arguments have another length")
     disc, amount, threshold, limit, exact_in, a_to_b, extras = _WHIRLPOOL_DATA.unpack(data)
-    _must(disc == anchor_discriminator("swap_v2"), "not swap_v2")
+    _must(disc == _SWAP_V2, "not swap_v2")
     _must(amount == swap.amount_raw, f"amount {amount}")
     _must(threshold == swap.threshold_raw, f"threshold {threshold}")
     # A price limit would turn exact-in into a silent partial fill.
@@ -188,7 +198,7 @@ def _check_cpmm_data(data: bytes, swap: DexSwap) -> None:
     _must(len(data) == _CPMM_DATA.size, "swap arguments have another length")
     disc, first, second = _CPMM_DATA.unpack(data)
     name = "swap_base_input" if swap.exact_in else "swap_base_output"
-    _must(disc == anchor_discriminator(name), f"not {name}")
+    _must(disc == _CPMM_DISCS[swap.exact_in], f"not {name}")
     amount, threshold = (first, second) if swap.exact_in else (second, first)
     _must(amount == swap.amount_raw, f"amount {amount}")
     _must(threshold == swap.threshold_raw, f"threshold {threshold}")
@@ -203,38 +213,39 @@ def _check_ammv4_data(data: bytes, swap: DexSwap) -> None:
     _must(threshold == swap.threshold_raw, f"threshold {threshold}")
 
 
-def _whirlpool_roles(want: Expectation) -> list[tuple[str, str]]:
-    ref, ids = want.ref, want.ids
-    starts = want.swap.tick_array_starts
+# What follows is a function of configuration alone and the same for many swaps.
+Roles = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=1024)
+def _whirlpool_roles(ref: PoolRef, wallet: str, starts: tuple[int, ...], ids: ProgramIds) -> Roles:
     _must(1 <= len(starts) <= 3, "one to three tick arrays")
     starts += starts[-1:] * (3 - len(starts))
     span = 88 * ref.tick_spacing
     _must(span > 0 and all(start % span == 0 for start in starts), "tick array start")
-    return [
+    return (
         ("token program a", ids.token),
         ("token program b", ids.token),
         ("memo program", ids.memo),
-        ("authority", want.wallet),
+        ("authority", wallet),
         ("pool", ref.address),
         ("mint a", ref.mint_a),
         ("mint b", ref.mint_b),
-        ("own account a", associated_token_address(want.wallet, ref.mint_a, ids)),
+        ("own account a", associated_token_address(wallet, ref.mint_a, ids)),
         ("vault a", ref.vault_a),
-        ("own account b", associated_token_address(want.wallet, ref.mint_b, ids)),
+        ("own account b", associated_token_address(wallet, ref.mint_b, ids)),
         ("vault b", ref.vault_b),
         *(("tick array", tick_array_address(ref.address, start, ids)) for start in starts),
         ("oracle", oracle_address(ref.address, ids)),
-    ]
+    )
 
 
-def _cpmm_roles(want: Expectation) -> list[tuple[str, str]]:
-    ref, ids, wallet = want.ref, want.ids, want.wallet
+@lru_cache(maxsize=1024)
+def _cpmm_roles(ref: PoolRef, wallet: str, a_to_b: bool, ids: ProgramIds) -> Roles:
     a = (associated_token_address(wallet, ref.mint_a, ids), ref.vault_a, ref.mint_a)
     b = (associated_token_address(wallet, ref.mint_b, ids), ref.vault_b, ref.mint_b)
-    (own_in, vault_in, mint_in), (own_out, vault_out, mint_out) = (
-        (a, b) if want.swap.a_to_b else (b, a)
-    )
-    return [
+    (own_in, vault_in, mint_in), (own_out, vault_out, mint_out) = (a, b) if a_to_b else (b, a)
+    return (
         ("payer", wallet),
         ("authority", cpmm_authority(ids)),
         ("configuration", ref.amm_config),
@@ -248,15 +259,15 @@ def _cpmm_roles(want: Expectation) -> list[tuple[str, str]]:
         ("input mint", mint_in),
         ("output mint", mint_out),
         ("observation", observation_address(ref.address, ids)),
-    ]
+    )
 
 
-def _ammv4_roles(want: Expectation) -> list[tuple[str, str]]:
-    ref, ids, wallet = want.ref, want.ids, want.wallet
+@lru_cache(maxsize=1024)
+def _ammv4_roles(ref: PoolRef, wallet: str, a_to_b: bool, ids: ProgramIds) -> Roles:
     # The program takes the direction from these two accounts: their order is the trade.
-    mints = (ref.mint_a, ref.mint_b) if want.swap.a_to_b else (ref.mint_b, ref.mint_a)
+    mints = (ref.mint_a, ref.mint_b) if a_to_b else (ref.mint_b, ref.mint_a)
     own_in, own_out = (associated_token_address(wallet, mint, ids) for mint in mints)
-    return [
+    return (
         ("token program", ids.token),
         ("pool", ref.address),
         ("authority", ammv4_authority(ids)),
@@ -265,13 +276,14 @@ def _ammv4_roles(want: Expectation) -> list[tuple[str, str]]:
         ("own input account", own_in),
         ("own output account", own_out),
         ("owner", wallet),
-    ]
+    )
 
 
-def _check_roles(accounts: list[str], roles: list[tuple[str, str]]) -> None:
+def _check_roles(accounts: list[str], roles: Roles) -> None:
     _must(len(accounts) == len(roles), f"{len(accounts)} swap accounts, not {len(roles)}")
     for account, (role, expected) in zip(accounts, roles, strict=True):
-        _must(account == expected, f"{role} is {account}")
+        if account != expected:
+            raise NotSent(f"firewall: {role} is {account}")
 
 
 def _route_want(want: Expectation, route: SwapRoute) -> RouteWant:
@@ -280,35 +292,41 @@ def _route_want(want: Expectation, route: SwapRoute) -> RouteWant:
     )
 
 
-def _check_writables(message: MessageV0, keys: list[str], want: Expectation) -> None:
-    """Exactly what the swap must write is writable, least of all anything else of ours."""
-    used = {index for instruction in message.instructions for index in instruction.accounts}
-    used |= {instruction.program_id_index for instruction in message.instructions}
-    tips = want.tip_accounts if want.swap.tip_lamports else frozenset()
-    route = want.swap.route
-    allowed = _swap_writables(want) | tips
+def _check_writables(
+    keys: list[str], used: set[int], written: frozenset[str], want: Expectation
+) -> None:
+    """Exactly what the swap must write is writable, least of all anything else of ours.
+
+    `used` are the indexes of the fee payer and of whatever an instruction names.
+    """
     for index, key in enumerate(keys):
-        _must(index == 0 or index in used, f"account {key} has no role")
-        is_writable = message.is_maybe_writable(index)
-        word = "writable" if is_writable else "read-only"
-        if route is None:
-            _must(is_writable == (key in allowed), f"account {key} is {word}")
-        elif is_writable:
-            is_fit = key in tips or may_write(key, _route_want(want, route))
-            _must(is_fit, f"account {key} is {word}")
+        if index not in used:
+            raise NotSent(f"firewall: account {key} has no role")
+    swap = want.swap
+    tips = want.tip_accounts if swap.tip_lamports else frozenset()
+    if swap.route is not None:
+        route = _route_want(want, swap.route)
+        for key in keys:
+            if key in written and key not in tips:
+                _must(may_write(key, route), f"account {key} is writable")
+        return
+    allowed = _swap_writables(want.ref, want.wallet, swap.tick_array_starts, want.ids) | tips
+    for key in keys:
+        if (key in written) != (key in allowed):
+            word = "writable" if key in written else "read-only"
+            raise NotSent(f"firewall: account {key} is {word}")
 
 
-def _swap_writables(want: Expectation) -> frozenset[str]:
+@lru_cache(maxsize=1024)
+def _swap_writables(
+    ref: PoolRef, wallet: str, starts: tuple[int, ...], ids: ProgramIds
+) -> frozenset[str]:
     """Everything a direct swap writes."""
-    ref = want.ref
-    allowed = {want.wallet, ref.address, ref.vault_a, ref.vault_b}
-    allowed |= {
-        associated_token_address(want.wallet, m, want.ids) for m in (ref.mint_a, ref.mint_b)
-    }
+    allowed = {wallet, ref.address, ref.vault_a, ref.vault_b}
+    allowed |= {associated_token_address(wallet, mint, ids) for mint in (ref.mint_a, ref.mint_b)}
     if ref.kind == "whirlpool":
-        allowed.add(oracle_address(ref.address, want.ids))
-        starts = want.swap.tick_array_starts
-        allowed |= {tick_array_address(ref.address, start, want.ids) for start in starts}
+        allowed.add(oracle_address(ref.address, ids))
+        allowed |= {tick_array_address(ref.address, start, ids) for start in starts}
     elif ref.kind == "cpmm":
-        allowed.add(observation_address(ref.address, want.ids))
+        allowed.add(observation_address(ref.address, ids))
     return frozenset(allowed)

@@ -97,8 +97,14 @@ def derived_address(program: str, *seeds: bytes) -> str:
     return str(Pubkey.find_program_address(seeds, Pubkey.from_string(program))[0])
 
 
+@lru_cache(maxsize=4096)
+def key_of(text: str) -> Pubkey:
+    """Return the key of a base58 text; ValueError when it is none."""
+    return Pubkey.from_string(text)
+
+
 def _raw(text: str) -> bytes:
-    return bytes(Pubkey.from_string(text))
+    return bytes(key_of(text))
 
 
 def tick_array_address(whirlpool: str, start_index: int, ids: ProgramIds = MAINNET) -> str:
@@ -169,23 +175,35 @@ def swap_v2(
         raise ValueError("a swap names one to three tick arrays")
     if len(supplemental_starts) > _MAX_SUPPLEMENTAL:
         raise ValueError("at most three supplemental tick arrays")
-    missing = _SWAP_V2_TICK_ARRAYS - len(tick_array_starts)
-    starts = tick_array_starts + tick_array_starts[-1:] * missing
-    arrays = [tick_array_address(ref.address, start, ids) for start in starts]
-    extra = [tick_array_address(ref.address, start, ids) for start in supplemental_starts]
     data = SWAP_V2_ARGS.pack(
         SWAP_V2_DISC, amount_raw, threshold_raw,
         sqrt_price_limit & (1 << 64) - 1, sqrt_price_limit >> 64, exact_in, a_to_b,
     )  # fmt: skip
-    if extra:
-        data += struct.pack("<BIBB", 1, 1, _SUPPLEMENTAL_TICK_ARRAYS, len(extra))
+    if supplemental_starts:
+        many = len(supplemental_starts)
+        data += struct.pack("<BIBB", 1, 1, _SUPPLEMENTAL_TICK_ARRAYS, many)
     else:
         data += b"\0"
-    metas = [
+    metas = _swap_v2_metas(ref, owner, tick_array_starts, supplemental_starts, ids)
+    return Instruction(key_of(ids.whirlpool), data, metas)
+
+
+@lru_cache(maxsize=1024)
+def _swap_v2_metas(
+    ref: PoolRef,
+    owner: str,
+    tick_array_starts: tuple[int, ...],
+    supplemental_starts: tuple[int, ...],
+    ids: ProgramIds,
+) -> tuple[AccountMeta, ...]:
+    """The accounts of a swap_v2: the same ones for as long as the price stays in its arrays."""
+    missing = _SWAP_V2_TICK_ARRAYS - len(tick_array_starts)
+    starts = tick_array_starts + tick_array_starts[-1:] * missing
+    return (
         _readonly(ids.token),
         _readonly(ids.token),
         _readonly(ids.memo),
-        AccountMeta(Pubkey.from_string(owner), is_signer=True, is_writable=False),
+        AccountMeta(key_of(owner), is_signer=True, is_writable=False),
         _writable(ref.address),
         _readonly(ref.mint_a),
         _readonly(ref.mint_b),
@@ -193,11 +211,10 @@ def swap_v2(
         _writable(ref.vault_a),
         _writable(associated_token_address(owner, ref.mint_b, ids)),
         _writable(ref.vault_b),
-        *(_writable(address) for address in arrays),
+        *(_writable(tick_array_address(ref.address, start, ids)) for start in starts),
         _writable(oracle_address(ref.address, ids)),
-        *(_writable(address) for address in extra),
-    ]
-    return Instruction(Pubkey.from_string(ids.whirlpool), data, metas)
+        *(_writable(tick_array_address(ref.address, s, ids)) for s in supplemental_starts),
+    )
 
 
 def cpmm_swap(
@@ -215,11 +232,16 @@ def cpmm_swap(
         data = CPMM_ARGS.pack(SWAP_BASE_INPUT_DISC, amount_raw, threshold_raw)
     else:
         data = CPMM_ARGS.pack(SWAP_BASE_OUTPUT_DISC, threshold_raw, amount_raw)
+    return Instruction(key_of(ids.cpmm), data, _cpmm_metas(ref, owner, a_to_b, ids))
+
+
+@lru_cache(maxsize=1024)
+def _cpmm_metas(ref: PoolRef, owner: str, a_to_b: bool, ids: ProgramIds) -> tuple[AccountMeta, ...]:
     side_a = (ref.mint_a, ref.vault_a)
     side_b = (ref.mint_b, ref.vault_b)
     (mint_in, vault_in), (mint_out, vault_out) = (side_a, side_b) if a_to_b else (side_b, side_a)
-    metas = [
-        AccountMeta(Pubkey.from_string(owner), is_signer=True, is_writable=False),
+    return (
+        AccountMeta(key_of(owner), is_signer=True, is_writable=False),
         _readonly(cpmm_authority(ids)),
         _readonly(ref.amm_config),
         _writable(ref.address),
@@ -232,8 +254,7 @@ def cpmm_swap(
         _readonly(mint_in),
         _readonly(mint_out),
         _writable(ref.observation),
-    ]
-    return Instruction(Pubkey.from_string(ids.cpmm), data, metas)
+    )
 
 
 def ammv4_swap(
@@ -255,8 +276,15 @@ def ammv4_swap(
         data = AMMV4_ARGS.pack(AMMV4_SWAP_IN, amount_raw, threshold_raw)
     else:
         data = AMMV4_ARGS.pack(AMMV4_SWAP_OUT, threshold_raw, amount_raw)
+    return Instruction(key_of(ids.ammv4), data, _ammv4_metas(ref, owner, a_to_b, ids))
+
+
+@lru_cache(maxsize=1024)
+def _ammv4_metas(
+    ref: PoolRef, owner: str, a_to_b: bool, ids: ProgramIds
+) -> tuple[AccountMeta, ...]:
     mint_in, mint_out = (ref.mint_a, ref.mint_b) if a_to_b else (ref.mint_b, ref.mint_a)
-    metas = [
+    return (
         _readonly(ids.token),
         _writable(ref.address),
         _readonly(ammv4_authority(ids)),
@@ -264,14 +292,13 @@ def ammv4_swap(
         _writable(ref.vault_b),
         _writable(associated_token_address(owner, mint_in, ids)),
         _writable(associated_token_address(owner, mint_out, ids)),
-        AccountMeta(Pubkey.from_string(owner), is_signer=True, is_writable=False),
-    ]
-    return Instruction(Pubkey.from_string(ids.ammv4), data, metas)
+        AccountMeta(key_of(owner), is_signer=True, is_writable=False),
+    )
 
 
 def _writable(address: str) -> AccountMeta:
-    return AccountMeta(Pubkey.from_string(address), is_signer=False, is_writable=True)
+    return AccountMeta(key_of(address), is_signer=False, is_writable=True)
 
 
 def _readonly(address: str) -> AccountMeta:
-    return AccountMeta(Pubkey.from_string(address), is_signer=False, is_writable=False)
+    return AccountMeta(key_of(address), is_signer=False, is_writable=False)

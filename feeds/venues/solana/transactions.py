@@ -12,13 +12,19 @@ from solders.compute_budget import set_compute_unit_limit, set_compute_unit_pric
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.message import MessageV0
-from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 
 from arbsite.errors import NotSent
 from feeds.venues.base import DexSwap, SwapRoute
-from feeds.venues.solana.programs import PoolRef, ProgramIds, ammv4_swap, cpmm_swap, swap_v2
+from feeds.venues.solana.programs import (
+    PoolRef,
+    ProgramIds,
+    ammv4_swap,
+    cpmm_swap,
+    key_of,
+    swap_v2,
+)
 
 BASE_FEE_LAMPORTS = 5_000
 _MICRO = 1_000_000
@@ -45,7 +51,7 @@ def swap_message(
     ids: ProgramIds,
 ) -> MessageV0:
     """Compile the message of one swap; NotSent when the swap cannot be expressed."""
-    payer = Pubkey.from_string(wallet)
+    payer = key_of(wallet)
     try:
         instructions = [
             set_compute_unit_limit(swap.cu_limit),
@@ -53,7 +59,7 @@ def swap_message(
             _swap_instruction(swap, ref, wallet, ids),
         ]
         if swap.tip_lamports:
-            target = Pubkey.from_string(tip_account)
+            target = key_of(tip_account)
             tip = TransferParams(from_pubkey=payer, to_pubkey=target, lamports=swap.tip_lamports)
             instructions.append(transfer(tip))
     except (ValueError, TypeError, OverflowError, struct.error) as error:
@@ -87,10 +93,9 @@ def _swap_instruction(swap: DexSwap, ref: PoolRef, wallet: str, ids: ProgramIds)
 def _route_instruction(route: SwapRoute) -> Instruction:
     """The aggregator's instruction as it came; no table shortens it, so all of it is seen."""
     metas = [
-        AccountMeta(Pubkey.from_string(one.address), one.is_signer, one.is_writable)
-        for one in route.accounts
+        AccountMeta(key_of(one.address), one.is_signer, one.is_writable) for one in route.accounts
     ]
-    return Instruction(Pubkey.from_string(route.program), route.data, metas)
+    return Instruction(key_of(route.program), route.data, metas)
 
 
 def signature_of(raw: bytes) -> str:
