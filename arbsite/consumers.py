@@ -3,7 +3,8 @@
 The first message spends a ticket; then every stream's snapshot follows and deltas after it.
 Only what the protocol knows is read (16 KiB a message, strict JSON). A reader that answers
 nothing for `CREDIT_S` or falls `BACKLOG_ROWS` events behind is closed with 4408, so memory
-stays bounded; the end of the session closes with 4401, of the permission with 4403.
+stays bounded; the end of the session closes with 4401, of the permission with 4403. One
+socket too many of an address or a user closes with 4430.
 Commands never come this way (they are HTTPS). Not here: what frames contain (`streams`).
 """
 
@@ -16,14 +17,16 @@ from typing import Any, Literal
 import msgspec
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.db import DatabaseError
 
-from arbsite.auth.sessions import standing
+from arbsite.auth.sessions import live_session, standing
 from arbsite.auth.tickets import spend_ticket
 from arbsite.clock import Clock, SystemClock
 from arbsite.logs import event_logger
 from arbsite.metrics import CONSOLE_CLIENTS, CONSOLE_CLOSED
 from arbsite.session_watch import WATCH
+from arbsite.socket_caps import SocketCaps
 from arbsite.streams import GROUP, MESSAGE_TYPE, STREAMS, Backlog, Stream, snapshot
 
 log = event_logger(__name__)
@@ -41,6 +44,12 @@ MESSAGES_PER_S = 50
 # library behind Daphne refuses them to applications and closes with 1011 instead.
 UNREADABLE, SESSION_ENDED, NO_PERMISSION, TOO_SLOW = 4400, 4401, 4403, 4408
 TOO_BIG, UNSUPPORTED, TOO_MANY, FAILED, TRY_LATER = 4413, 4415, 4429, 4500, 4503
+# Its own number beside 429's: too many sockets, not too many messages on this one.
+CROWDED = 4430
+CAPS = SocketCaps(
+    per_address=settings.SPREADLINE_SOCKETS_PER_ADDRESS,
+    per_user=settings.SPREADLINE_SOCKETS_PER_USER,
+)
 
 
 class Auth(msgspec.Struct, tag="auth", forbid_unknown_fields=True):
@@ -90,10 +99,12 @@ class ConsoleConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         ticket_s: float = TICKET_S,
         hold_s: float = HOLD_S,
         credit_s: float = CREDIT_S,
+        caps: SocketCaps = CAPS,
     ) -> None:
         super().__init__()
         self._clock = clock or SystemClock()
         self._ticket_s, self._hold_s, self._credit_s = ticket_s, hold_s, credit_s
+        self._caps = caps
         self._backlog = Backlog(BACKLOG_ROWS)
         self._wanted: list[Stream] = []
         self._work = asyncio.Event()
@@ -106,11 +117,16 @@ class ConsoleConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         """Accept, because a refusal before that reaches a browser without its code."""
         await self.accept()
+        address = (self.scope.get("client") or ("unknown",))[0]
+        if not self._caps.take_address(self, address):
+            await self.end(CROWDED)
+            return
         self._start(self._expect_ticket())
 
     async def disconnect(self, code: int) -> None:
         """Forget everything about the connection."""
         was_open, self._state = self._state == "open", "closed"
+        self._caps.leave(self)
         for task in self._tasks:
             task.cancel()
         WATCH.forget(self)
@@ -184,12 +200,16 @@ class ConsoleConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.end(SESSION_ENDED)
                 return
             state = (await database_sync_to_async(standing)([session_id]))[session_id]
+            session = await database_sync_to_async(live_session)(session_id)
         except DatabaseError as error:
             log.warning("console.unavailable", reason=type(error).__name__)
             await self.end(TRY_LATER)
             return
         if state != "live":
             await self.end(SESSION_ENDED if state == "ended" else NO_PERMISSION)
+            return
+        if session is None or not self._caps.take_user(self, str(session.user_id)):
+            await self.end(SESSION_ENDED if session is None else CROWDED)
             return
         # Joined before the snapshots are read: nothing can fall between the two.
         await self.channel_layer.group_add(GROUP, self.channel_name)

@@ -405,6 +405,10 @@ SPREADLINE_APPROVERS = 2 if SPREADLINE_PROFILE == "live" else 1
 # A person alone may resolve a parked trade up to this residual, in USD.
 SPREADLINE_RESOLVE_ALONE_USD = os.environ.get("SPREADLINE_RESOLVE_ALONE_USD", "1000")
 
+# Console sockets that one address and one user may hold; an office may share an address.
+SPREADLINE_SOCKETS_PER_ADDRESS = int(os.environ.get("SPREADLINE_SOCKETS_PER_ADDRESS", "200"))
+SPREADLINE_SOCKETS_PER_USER = int(os.environ.get("SPREADLINE_SOCKETS_PER_USER", "20"))
+
 # The desk's bounds on residuals, over all assets, in USD (see trading.residual), and the
 # order-rate breaker: orders and swaps that may leave within any minute.
 SPREADLINE_MAX_PROVISIONAL_USD = os.environ.get("SPREADLINE_MAX_PROVISIONAL_USD", "5000")

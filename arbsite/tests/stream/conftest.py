@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from arbsite.tests.stream.rig import impatient_port, viewer, web_port
+from arbsite.tests.stream.rig import crowded_port, impatient_port, viewer, web_port
 
-__all__ = ["impatient_port", "viewer", "web_port"]
+__all__ = ["crowded_port", "impatient_port", "viewer", "web_port"]

@@ -77,6 +77,13 @@ def impatient_port(test_database_url: str, redis_url: str) -> Iterator[int]:
 
 
 @pytest.fixture
+def crowded_port(test_database_url: str, redis_url: str) -> Iterator[int]:
+    """A server of its own: what one test leaves open must not be counted in another."""
+    with web_server("arbsite.tests.stream.crowded:application", test_database_url) as port:
+        yield port
+
+
+@pytest.fixture
 def viewer(transactional_db: None) -> Iterator[APIClient]:
     cache.clear()
     yield signed_in("viewer")
