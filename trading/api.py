@@ -36,9 +36,9 @@ from arbsite.inputs import (
 from arbsite.models import User
 from arbsite.schema import IF_MATCH, describe
 from feeds.market.spec import Direction
-from trading import paper_api, resolution_api, selectors, services
+from trading import health_api, paper_api, resolution_api, selectors, services
 from trading.intent import Book
-from trading.paper_selectors import paper_trade_rows, paper_trades
+from trading.paper_selectors import paper_picture, paper_trade_rows, paper_trades
 from trading.selectors import Place, TradePicture, WindowFilter, WindowPicture
 from trading.services import ConfigPicture
 
@@ -166,9 +166,9 @@ class TradeView(APIView):
 
     @describe(answer=TradePicture, query=Query)
     def get(self, request: Request, trade_id: UUID) -> Response:
-        """One trade: legs, the decision behind it, executions and booked changes."""
+        """One trade of either book: legs, the decision behind it, executions, booked changes."""
         read_query(request, Query)
-        picture = selectors.trade_picture(trade_id)
+        picture = selectors.trade_picture(trade_id) or paper_picture(trade_id)
         if picture is None:
             raise DomainError("There is no such trade.", code="unknown_trade", status=404)
         return Response(msgspec.to_builtins(picture))
@@ -323,6 +323,7 @@ def _user(request: Request) -> User:
 urlpatterns = [
     *resolution_api.urlpatterns,
     *paper_api.urlpatterns,
+    *health_api.urlpatterns,
     path("opportunities", OpportunitiesView.as_view()),
     path("windows", WindowsView.as_view()),
     path("trades", TradesView.as_view()),

@@ -9,15 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from arbsite.events import TradeRow
 from trading.backtest.intervals import percentile
-from trading.models import Opportunity, PaperTrade, Trade, Window
+from trading.bound_quote import bound_quote
+from trading.models import Opportunity, PaperEntry, PaperTrade, Trade, Window
+from trading.paper.trade import PaperFill
 from trading.paper_view import row_of
-from trading.selectors import Place, plain
+from trading.selectors import (
+    FillPicture,
+    LedgerPicture,
+    Place,
+    TradePicture,
+    intent_shown,
+    plain,
+)
 
 
 class BookFigures(msgspec.Struct, frozen=True):
@@ -70,6 +80,54 @@ def paper_trade_rows(found: Iterable[PaperTrade]) -> list[TradeRow]:
     """Paper trades as the API carries trades, marked as paper."""
     names = [field.attname for field in PaperTrade._meta.concrete_fields]
     return [row_of({name: getattr(trade, name) for name in names}) for trade in found]
+
+
+def paper_picture(trade_id: UUID) -> TradePicture | None:
+    """One paper trade as a trade is pictured; None for an unknown id.
+
+    It has no attempts and no ids of venues: a model filled it.
+    """
+    trade = PaperTrade.objects.filter(id=trade_id).first()
+    if trade is None:
+        return None
+    (row,) = paper_trade_rows([trade])
+    decision = Opportunity.objects.get(intent_key=trade.intent_key)
+    intent = intent_shown(decision)
+    return TradePicture(
+        trade=row,
+        intent=intent,
+        quote=bound_quote(intent),
+        attempts=[],
+        fills=[_fill(fill) for fill in msgspec.convert(trade.fills, list[PaperFill])],
+        ledger=[_entry(entry) for entry in PaperEntry.objects.filter(trade=trade).order_by("id")],
+        verdicts=[],
+    )
+
+
+def _fill(fill: PaperFill) -> FillPicture:
+    return FillPicture(
+        venue=fill.venue,
+        venue_fill_id="",
+        status="model",
+        base_delta=plain(fill.base_delta),
+        quote_delta=plain(fill.quote_delta),
+        quote_asset=fill.quote_asset,
+        fee=plain(fill.fee),
+        fee_asset=fill.fee_asset,
+        at_ns=fill.at_ns,
+    )
+
+
+def _entry(entry: PaperEntry) -> LedgerPicture:
+    return LedgerPicture(
+        venue=entry.venue,
+        venue_asset=entry.asset,
+        asset=entry.asset,
+        delta=plain(entry.delta),
+        kind=entry.kind,
+        reference="",
+        at_ns=entry.at_ns,
+    )
 
 
 def paper_gaps(*, since_ns: int, until_ns: int) -> list[PaperGap]:

@@ -28,7 +28,7 @@ RULE_AT = {
     "raise_stop": 1,
     "trip": 1,
     "raise_alarm": 1,
-    "_open_incident": 1,
+    "open_incident": 1,
     "hold_back": 0,
     "StopReason": 2,
     "ModeApplied": 99,

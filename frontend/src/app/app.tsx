@@ -16,6 +16,9 @@ const Trades = lazy(async () => ({ default: (await import("@/features/trades/tra
 const Reports = lazy(async () => ({ default: (await import("@/features/reports/reports")).Reports }));
 const Study = lazy(async () => ({ default: (await import("@/features/reports/study")).Study }));
 
+const Assets = lazy(async () => ({ default: (await import("@/features/assets/assets")).Assets }));
+const Health = lazy(async () => ({ default: (await import("@/features/health/health")).Health }));
+
 const waiting = <SkeletonRows rows={10} height={40} />;
 
 const router = createBrowserRouter([
@@ -28,6 +31,8 @@ const router = createBrowserRouter([
       { path: "trades", element: <Suspense fallback={waiting}><Trades /></Suspense> },
       { path: "reports", element: <Suspense fallback={waiting}><Reports /></Suspense> },
       { path: "reports/studies/:id", element: <Suspense fallback={waiting}><Study /></Suspense> },
+      { path: "assets", element: <Suspense fallback={waiting}><Assets /></Suspense> },
+      { path: "health", element: <Suspense fallback={waiting}><Health /></Suspense> },
       { path: "*", element: <Navigate to="/" replace /> },
     ],
   },

@@ -1,5 +1,13 @@
 /** The screens that exist, in the order of the sidebar. */
-import { ChartNoAxesCombined, LayoutDashboard, type LucideIcon, Radar, ReceiptText } from "lucide-react";
+import {
+  ChartNoAxesCombined,
+  HeartPulse,
+  LayoutDashboard,
+  type LucideIcon,
+  Radar,
+  ReceiptText,
+  SlidersHorizontal,
+} from "lucide-react";
 
 export interface Screen {
   readonly name: string;
@@ -14,4 +22,6 @@ export const SCREENS: readonly Screen[] = [
   { name: "opportunities", path: "/opportunities", label: "Opportunities", key: "P", icon: Radar },
   { name: "trades", path: "/trades", label: "Trades", key: "T", icon: ReceiptText },
   { name: "reports", path: "/reports", label: "Reports", key: "A", icon: ChartNoAxesCombined },
+  { name: "assets", path: "/assets", label: "Assets", key: "S", icon: SlidersHorizontal },
+  { name: "health", path: "/health", label: "Health", key: "H", icon: HeartPulse },
 ];

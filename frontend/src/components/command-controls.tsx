@@ -183,6 +183,7 @@ const VERB: Record<ControlAction, readonly [string, string]> = {
   pause: ["Pause", "Paused"],
   resume: ["Resume", "Resumed"],
   observe: ["Observe only", "Observe only on"],
+  paper: ["Paper", "On paper"],
   live: ["Go live", "Observe only off"],
   kill: ["Kill", "Killed"],
   reset: ["Reset", "Kill switch reset"],
@@ -199,6 +200,8 @@ function commandLine(action: ControlAction, state: CommandState, nowMs: number) 
       return doubt(state, nowMs) === "none"
         ? { tone: "text-text-2", text: `${verb} requested` }
         : { tone: "text-warn", text: `Not confirmed yet, ${format.age(nowMs - state.startedMs)}` };
+    case "waiting":
+      return { tone: "text-warn", text: `${verb} waits for a second person` };
     case "confirmed":
       return { tone: "text-text-1", text: `${done}, confirmed in ${format.age(state.tookMs)}` };
     case "failed":

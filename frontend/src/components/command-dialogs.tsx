@@ -1,6 +1,7 @@
 /** Dialogs of the acts that start, loosen or stop: what happens, to what, and what does not. */
 import { reasonText } from "@/lib/banners";
 import { useDesk, useLive } from "@/lib/live";
+import { useRead } from "@/lib/read";
 import { testId } from "@/lib/testids";
 
 import { type Answers, ConfirmDialog } from "./confirm-dialog";
@@ -8,6 +9,11 @@ import { type Answers, ConfirmDialog } from "./confirm-dialog";
 interface DialogProps {
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
+}
+
+interface ScopedProps extends DialogProps {
+  /** An asset, or "*" for the whole engine. */
+  readonly scope?: string;
 }
 
 const LIVE_PHRASE = "GO LIVE";
@@ -33,32 +39,46 @@ function OpenAlarms() {
   );
 }
 
-export function ResumeDialog({ open, onOpenChange }: DialogProps) {
+export function ResumeDialog({ open, onOpenChange, scope = "*" }: ScopedProps) {
   const { commands } = useLive();
+  const stored = useRead("/v1/status", open ? {} : null);
+  const control = stored.data?.controls.find((row) => row.scope === scope);
+  const afterLoss = control?.leaves_by === "second_person";
   return (
     <ConfirmDialog
       open={open}
       onOpenChange={onOpenChange}
-      title="Resume trading?"
-      verb="Resume trading"
+      title={scope === "*" ? "Resume trading?" : `Resume ${scope}?`}
+      verb={scope === "*" ? "Resume trading" : `Resume ${scope}`}
       testId={testId.resumeDialog}
       confirmTestId={testId.resumeConfirm}
       reasonTestId={testId.resumeReason}
-      onConfirm={({ reason }) => commands.run("resume", { scope: "*", reason })}
+      withCode={afterLoss}
+      onConfirm={(answers) => commands.run("resume", { scope, reason: answers.reason, ...withCode(answers) })}
     >
-      <p>The engine takes new windows again on every asset that no rule stops. Observe only, if it is on, stays on.</p>
+      {scope === "*" ? (
+        <p>The engine takes new windows again on every asset that no rule stops. Observe only, if it is on, stays on.</p>
+      ) : (
+        <p>The engine takes new windows of {scope} again, in the mode it had before. The whole desk&apos;s mode stays as it is.</p>
+      )}
+      {afterLoss ? (
+        <p className="text-text-1">
+          A loss limit stopped it. It ends by {control.leaves_words}.
+          {control.asked_by.length === 0 ? "" : ` Ordered so far by ${control.asked_by.join(", ")}.`}
+        </p>
+      ) : null}
       <OpenAlarms />
     </ConfirmDialog>
   );
 }
 
-export function GoLiveDialog({ open, onOpenChange }: DialogProps) {
+export function GoLiveDialog({ open, onOpenChange, scope = "*" }: ScopedProps) {
   const { commands } = useLive();
   return (
     <ConfirmDialog
       open={open}
       onOpenChange={onOpenChange}
-      title="Go live with the engine?"
+      title={scope === "*" ? "Go live with the engine?" : `Go live with ${scope}?`}
       verb="Go live"
       testId={testId.liveDialog}
       confirmTestId={testId.liveConfirm}
@@ -71,10 +91,17 @@ export function GoLiveDialog({ open, onOpenChange }: DialogProps) {
       withCode
       onConfirm={(answers) => {
         const { reason } = answers;
-        commands.run("live", { scope: "*", reason, confirm: LIVE_PHRASE, ...withCode(answers) });
+        commands.run("live", { scope, reason, confirm: LIVE_PHRASE, ...withCode(answers) });
       }}
     >
-      <p>Observe only ends. The engine sends orders to Kraken and Solana for every armed asset, within its caps.</p>
+      {scope === "*" ? (
+        <p>Observe only ends. The engine sends orders to Kraken and Solana for every armed asset, within its caps.</p>
+      ) : (
+        <p>
+          Observe only ends for {scope}. The engine sends its orders to Kraken and Solana, within its caps, as far as
+          the whole desk&apos;s mode lets it.
+        </p>
+      )}
       <OpenAlarms />
     </ConfirmDialog>
   );

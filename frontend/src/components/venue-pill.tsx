@@ -19,7 +19,8 @@ const TONE: Record<VenueHealth["status"], string> = {
   standby: "border-line",
 };
 
-function Mark({ status }: { readonly status: VenueHealth["status"] }) {
+/** The sign of a venue's health: an icon where it is not well. */
+export function VenueMark({ status }: { readonly status: VenueHealth["status"] }) {
   const icon = { "aria-hidden": true, size: 13, strokeWidth: 1.75 } as const;
   if (status === "degraded") return <TriangleAlert {...icon} className="text-warn" />;
   if (status === "stale") return <Clock {...icon} className="text-warn" />;
@@ -68,7 +69,7 @@ export function VenuePill({ venue }: { readonly venue: VenueHealth }) {
             unheard && "border-dashed text-text-3",
           )}
         >
-          <Mark status={unheard ? "standby" : venue.status} />
+          <VenueMark status={unheard ? "standby" : venue.status} />
           <span className={cn("font-semibold", unheard ? "text-text-3" : "text-text-1")}>
             {venueName(venue.venue)}
           </span>
@@ -116,7 +117,7 @@ function VenueDetails({ venue }: { readonly venue: VenueHealth }) {
   return (
     <div>
       <p className="mb-1 flex items-center gap-2 font-semibold">
-        <Mark status={venue.status} />
+        <VenueMark status={venue.status} />
         {venueName(venue.venue)} {venue.status}
       </p>
       <dl className="text-caption">

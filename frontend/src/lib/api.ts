@@ -24,6 +24,13 @@ export type Figures = Schemas["Figures"];
 export type Ablation = Schemas["AblationResult"];
 export type Feasibility = Schemas["FeasibilityHead"];
 export type PredictionRow = Schemas["PredictionPicture"];
+export type Markout = PredictionRow["markouts"][number];
+export type PaperPicture = Schemas["PaperPicture"];
+export type BookFigures = Schemas["BookFigures"];
+export type Control = Schemas["ControlRow"];
+export type Health = Schemas["HealthPicture"];
+export type AssetConfig = Schemas["ConfigPicture"];
+export type ConfigProposal = Schemas["Proposal"];
 export type ServiceLevel = Schemas["Level"];
 
 /** What a person orders for a trade; fields left out have the server's defaults. */
@@ -40,7 +47,7 @@ export type Answer<P extends ReadPath> = paths[P] extends {
   : never;
 export type Params = Readonly<Record<string, string>>;
 
-export type ControlAction = "pause" | "resume" | "observe" | "live" | "kill" | "reset";
+export type ControlAction = "pause" | "resume" | "observe" | "paper" | "live" | "kill" | "reset";
 
 export interface ControlBody {
   readonly scope: string;
@@ -76,11 +83,12 @@ export class Api {
     return ticketSchema.parse(await response.json()).ticket;
   };
 
-  /** Send a control command; the id by which the engine's echo will name it. */
-  control = async (action: ControlAction, body: ControlBody, key: string): Promise<string> => {
+  /** Send a command; the id by which the engine's echo names it, null while a second person must order the same. */
+  control = async (action: ControlAction, body: ControlBody, key: string): Promise<string | null> => {
     const response = await this.post(`/v1/controls/${action}`, body, { "Idempotency-Key": key });
     if (!response.ok) throw await errorOf(response);
-    return acceptedSchema.parse(await response.json()).command_id;
+    const answer = acceptedSchema.parse(await response.json());
+    return answer.state === "waiting" ? null : answer.command_id;
   };
 
   /** Acknowledge an alarm; its new state comes back over the stream. */
@@ -107,6 +115,16 @@ export class Api {
   /** Propose the haircut an asset's errors ask for; an administrator approves it. */
   proposeHaircut = async (asset: string): Promise<void> => {
     await this.answered(await this.post(`/v1/prediction/${asset}/propose`, {}, {}));
+  };
+
+  /** Approve or refuse a proposed configuration; the last approval needed puts it in force. */
+  decide = async (
+    proposal: ConfigProposal["config"],
+    decision: "approve" | "reject",
+    reason: string,
+  ): Promise<void> => {
+    const { asset, version } = proposal;
+    await this.answered(await this.post(`/v1/config/${asset}/${decision}`, { version, reason }, {}));
   };
 
   /** What an address answers; its shape is the schema's, which the server's tests hold it to. */

@@ -49,6 +49,7 @@ const ACTION_NOUN: Record<ControlAction, string> = {
   pause: "Pause",
   resume: "Resume",
   observe: "Observe only",
+  paper: "Paper",
   live: "Go live",
   kill: "Kill",
   reset: "Reset",

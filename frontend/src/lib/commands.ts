@@ -11,12 +11,15 @@ export type CommandState =
   | { readonly phase: "rest" }
   | { readonly phase: "sending"; readonly startedMs: number; readonly tries: number }
   | { readonly phase: "accepted"; readonly startedMs: number; readonly id: string }
+  /** The server has it, and wants the same from a second person before anything changes. */
+  | { readonly phase: "waiting"; readonly atMs: number }
   | { readonly phase: "confirmed"; readonly tookMs: number; readonly atMs: number }
   | { readonly phase: "failed"; readonly cause: string; readonly retry: boolean };
 
 export type CommandEvent =
   | { readonly type: "send"; readonly atMs: number }
   | { readonly type: "accept"; readonly id: string }
+  | { readonly type: "wait"; readonly atMs: number }
   | { readonly type: "echo"; readonly applied: readonly string[]; readonly atMs: number }
   | { readonly type: "fail"; readonly cause: string; readonly retry: boolean }
   | { readonly type: "again" }
@@ -32,6 +35,8 @@ export function step(state: CommandState, event: CommandEvent): CommandState {
     case "accept":
       if (state.phase !== "sending") return state;
       return { phase: "accepted", startedMs: state.startedMs, id: event.id };
+    case "wait":
+      return state.phase === "sending" ? { phase: "waiting", atMs: event.atMs } : state;
     case "echo":
       if (state.phase !== "accepted" || !event.applied.includes(state.id)) return state;
       return { phase: "confirmed", tookMs: event.atMs - state.startedMs, atMs: event.atMs };
@@ -59,7 +64,7 @@ const KILL_EVERY_MS = 500;
 const SHOWN_MS = 4000;
 
 export interface CommandParts {
-  readonly send: (action: ControlAction, body: ControlBody, key: string) => Promise<string>;
+  readonly send: (action: ControlAction, body: ControlBody, key: string) => Promise<string | null>;
   readonly nowMs: () => number;
   readonly newKey: () => string;
   /** The command ids the engine has most recently said it applied. */
@@ -76,7 +81,15 @@ interface Sent {
 
 /** One slot per action: a pending pause never blocks a kill. */
 export class CommandCentre {
-  private states: Commands = { pause: REST, resume: REST, observe: REST, live: REST, kill: REST, reset: REST };
+  private states: Commands = {
+    pause: REST,
+    resume: REST,
+    observe: REST,
+    paper: REST,
+    live: REST,
+    kill: REST,
+    reset: REST,
+  };
   private readonly sent = new Map<ControlAction, Sent>();
   private readonly listeners = new Set<() => void>();
 
@@ -135,6 +148,10 @@ export class CommandCentre {
   ): Promise<{ cause: string; retry: boolean } | null> {
     try {
       const id = await this.parts.send(action, sent.body, sent.key);
+      if (id === null) {
+        this.move(action, { type: "wait", atMs: this.parts.nowMs() });
+        return null;
+      }
       this.move(action, { type: "accept", id });
       // The echo may have overtaken the answer.
       this.move(action, { type: "echo", applied: this.parts.applied(), atMs: this.parts.nowMs() });
@@ -150,7 +167,7 @@ export class CommandCentre {
     // The action that moved last comes last, so the newest word is the last entry.
     const others = Object.entries(this.states).filter(([name]) => name !== action);
     this.states = Object.fromEntries([...others, [action, next]]) as Commands;
-    if (next.phase === "confirmed") setTimeout(() => this.settle(action, next), SHOWN_MS);
+    if (next.phase === "confirmed" || next.phase === "waiting") setTimeout(() => this.settle(action, next), SHOWN_MS);
     for (const listener of this.listeners) listener();
   }
 

@@ -38,6 +38,19 @@ export const venueSchema = z.object({
   endpoint: z.string(),
 });
 
+/** The last thing Jupiter answered on one asset and side, beside the direct pool. */
+export const routeSchema = z.object({
+  asset: z.string(),
+  side: z.enum(["buy", "sell"]),
+  outcome: z.string(),
+  route_id: z.string(),
+  asked_at_ns: z.number(),
+  latency_ms: ms,
+  latency_delta_ms: ms,
+  delta_bps: z.number().nullable(),
+  lag_slots: z.number().nullable(),
+});
+
 export const statusSchema = z.object({
   mode,
   beat_ns: z.number(),
@@ -51,6 +64,7 @@ export const statusSchema = z.object({
   open_trades: z.number(),
   unhedged_usd: decimal,
   profile: z.string(),
+  routes: z.array(routeSchema).default([]),
 });
 
 export const spreadSchema = z.object({
@@ -232,6 +246,7 @@ export const frameSchema = z.discriminatedUnion("stream", [
 export type Mode = z.infer<typeof mode>;
 export type StopReason = z.infer<typeof stopReasonSchema>;
 export type VenueHealth = z.infer<typeof venueSchema>;
+export type Route = z.infer<typeof routeSchema>;
 export type Status = z.infer<typeof statusSchema>;
 export type Spread = z.infer<typeof spreadSchema>;
 export type SpreadState = Spread["state"];

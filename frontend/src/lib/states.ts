@@ -42,6 +42,9 @@ export const SPREAD_WORD: Record<SpreadState, string> = {
 /** No engine beat for this long and the state word is no longer believed. */
 export const BEAT_LIMIT_MS = 3000;
 
+/** The modes from the freest to the strictest. */
+const RANKED: readonly Mode[] = ["live", "paper", "observe", "hedge_only", "stop_new", "halt"];
+
 /** The engine's state as the console may show it at `nowMs` (server time). */
 export function engineState(status: Status | undefined, nowMs: number): EngineState {
   if (status === undefined || nowMs - status.beat_ns / 1e6 > BEAT_LIMIT_MS) return "no_signal";
@@ -55,6 +58,18 @@ export function observeOn(status: Status | undefined): boolean {
     status.mode === "observe" ||
     status.reasons.some((reason) => reason.asset === "*" && reason.mode === "observe")
   );
+}
+
+/** A scope's own mode as the engine reports it; live where nothing holds it back. */
+export function scopeMode(status: Status, scope: string): Mode {
+  const own = status.reasons.filter((reason) => reason.asset === scope && reason.rule !== "settings");
+  return RANKED.findLast((mode) => own.some((reason) => reason.mode === mode)) ?? "live";
+}
+
+/** The mode an asset really has: the strictest of its own, its settings' and the desk's. */
+export function assetMode(status: Status, asset: string): Mode {
+  const held = status.reasons.filter((reason) => reason.asset === asset || reason.asset === "*");
+  return RANKED.findLast((mode) => mode === status.mode || held.some((reason) => reason.mode === mode)) ?? "live";
 }
 
 export type Freshness = "fresh" | "ageing" | "stale" | "unknown";

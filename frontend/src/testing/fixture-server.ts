@@ -14,6 +14,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { Resolution } from "../lib/api";
 import type { Mode } from "../lib/frames";
 import * as fixtures from "./fixtures.ts";
+import * as findings from "./health-fixtures.ts";
 import * as reports from "./report-fixtures.ts";
 import * as details from "./trade-fixtures.ts";
 
@@ -21,6 +22,7 @@ const COMMAND_MODE: Record<string, Mode> = {
   pause: "stop_new",
   resume: "live",
   observe: "observe",
+  paper: "paper",
   live: "live",
   kill: "halt",
   reset: "observe",
@@ -115,6 +117,10 @@ function read(path: string, desk: DemoDesk, body: string): unknown {
   const now = Date.now();
   const [, , area = "", id = "", part = ""] = path.split("?")[0]?.split("/") ?? [];
   if (area === "service-levels") return { rows: reports.LEVELS };
+  if (area === "status") return { status: null, controls: findings.controls(now) };
+  if (area === "health") return findings.health(now);
+  if (area === "paper") return findings.paper(now);
+  if (area === "config") return findings.config(id, now);
   if (area === "prediction") return { day: null, rows: reports.PREDICTION };
   if (area === "backtests") return id === "" ? { rows: [reports.studyHead()], next: null } : reports.study();
   if (area === "feasibility") {

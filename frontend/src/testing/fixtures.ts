@@ -14,6 +14,7 @@ import type {
   Status,
   Trade,
 } from "../lib/frames";
+import { routes } from "./health-fixtures.ts";
 import { parkedTrade } from "./trade-fixtures.ts";
 
 export const SCENARIOS = ["healthy", "auto-paused", "killed", "no-signal", "observe", "paper", "operator", "stale", "empty"] as const;
@@ -116,6 +117,13 @@ export function status(nowMs: number, scenario: Scenario, mode?: Mode, applied: 
       since_ns: ns(nowMs - 127_000),
     });
   }
+  if (mode === "paper" || mode === "observe") {
+    reasons.push({ asset: "*", mode, rule: "desk", text: "Set from the console (operator-a)", value: "", limit: "", since_ns: ns(nowMs - 41_000) });
+  }
+  if (scenario === "healthy") {
+    reasons.push({ asset: "RENDER", mode: "paper", rule: "desk", text: "Trying the pair out (operator-a)", value: "", limit: "", since_ns: ns(nowMs - 7_400_000) });
+    reasons.push({ asset: "PYTH", mode: "observe", rule: "settings", text: "Configuration version 4", value: "", limit: "", since_ns: ns(nowMs - 90_000_000) });
+  }
   const stalled = scenario === "stale";
   return {
     mode: mode ?? MODE[scenario] ?? "live",
@@ -173,6 +181,7 @@ export function status(nowMs: number, scenario: Scenario, mode?: Mode, applied: 
     open_trades: 0,
     unhedged_usd: "0.00",
     profile: "sim",
+    routes: scenario === "empty" ? [] : routes(nowMs),
   };
 }
 

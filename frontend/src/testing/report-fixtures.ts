@@ -49,7 +49,12 @@ export const PREDICTION: readonly PredictionRow[] = ["*", "JUP", "SOL", "WIF"].m
   },
   haircut_bps: asset === "*" ? null : "1",
   proposed_haircut_bps: asset === "JUP" ? "2.4" : null,
-  markouts: [],
+  markouts: [1, 10, 60].map((horizon) => ({
+    horizon_s: horizon,
+    trades: 228 - index * 60,
+    mean_bps: index === 3 ? null : [0.4, -0.8, -2.1][[1, 10, 60].indexOf(horizon)]! + index * 0.5,
+    residual_drift_usd: `${-0.0213 * horizon}`,
+  })),
 }));
 
 function figures(label: string, seed: number): Figures {

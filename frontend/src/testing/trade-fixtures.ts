@@ -85,6 +85,10 @@ function intent(trade: Trade): Intent {
     detect_ns: detect,
     decided_ns: detect + 61_000,
     config_version: 118,
+    cu_price_micro_lamports: 12_400,
+    tip_lamports: 0,
+    compute: { units: 74_350, source: "simulation", samples: 20, largest: 49_000, at_ns: detect - 3_000_000_000 },
+    slack: { cex_share: "0.37", trades: 31, cex_bps: 1.2, dex_bps: 2.1, at_ns: detect - 90_000_000_000 },
   };
   return whole as unknown as Intent;
 }

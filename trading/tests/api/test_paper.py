@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from rest_framework.test import APIClient
 
@@ -12,8 +13,10 @@ from arbsite.clock import SystemClock, uuid7
 from arbsite.tests.auth.people import signed_in
 from risk import services
 from risk.models import Control
-from trading.models import Opportunity, PaperTrade, Trade, Window
-from trading.tests.intents import make_window
+from trading import rows
+from trading.models import Opportunity, PaperEntry, PaperTrade, Trade, Window
+from trading.paper.trade import PaperFill
+from trading.tests.intents import NOW_NS, make_intent, make_window
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +59,35 @@ def test_paper_trades_come_in_pages() -> None:
     rest = viewer.get(f"/v1/trades?book=paper&limit=2&cursor={first['next']}").json()
     assert [row["id"] for row in [*first["rows"], *rest["rows"]]] == ids[::-1]
     assert rest["next"] is None
+
+
+def test_a_paper_trade_is_told_whole() -> None:
+    """By its id as a live one is, with the model's fills and the paper ledger's entries."""
+    intent = make_intent(7)
+    columns = rows.opportunity_json(intent)
+    columns["intent"] = msgspec.json.decode(msgspec.json.encode(columns["intent"]))
+    Opportunity.objects.create(**columns)
+    fill = PaperFill(
+        "cex", "kraken", Decimal(1), Decimal("-150.25"), "USD", Decimal("0.39"), "USD", NOW_NS
+    )
+    trade = PaperTrade.objects.create(
+        id=uuid7(), intent_key=intent.intent_key, window_id=intent.window_id, asset=intent.asset,
+        direction=intent.direction, leg_order="concurrent", state="closed", outcome="partial",
+        config_version=1, size_base=Decimal(1), notional_usd=Decimal(150),
+        expected_pnl_usd=Decimal(1), detect_ns=NOW_NS, risk_day="2026-01-01",
+        fills=msgspec.to_builtins([fill]),
+    )  # fmt: skip
+    PaperEntry.objects.create(
+        trade=trade, venue="kraken", asset="USD", delta=Decimal("-150.25"), kind="trade",
+        at_ns=NOW_NS,
+    )  # fmt: skip
+    told = signed_in("viewer").get(f"/v1/trades/{trade.id}").json()
+    assert (told["trade"]["book"], told["trade"]["id"]) == ("paper", str(trade.id))
+    assert told["intent"]["intent_key"] == str(intent.intent_key)
+    (modelled,) = told["fills"]
+    assert (modelled["quote_delta"], modelled["status"]) == ("-150.25", "model")
+    assert [entry["delta"] for entry in told["ledger"]] == ["-150.25"]
+    assert (told["attempts"], told["verdicts"]) == ([], [])
 
 
 def test_the_gap_stands_paper_beside_live_and_adds_nothing_up() -> None:

@@ -45,6 +45,7 @@ TABLE: dict[str, dict[str, str]] = {
     "/v1/trades": {"GET": "read"},
     "/v1/paper": {"GET": "read"},
     "/v1/risk": {"GET": "read"},
+    "/v1/health": {"GET": "read"},
     f"/v1/trades/{TRADE_ID}": {"GET": "read"},
     f"/v1/trades/{TRADE_ID}/prediction": {"GET": "read"},
     f"/v1/trades/{TRADE_ID}/resolve": {"POST": "trade"},

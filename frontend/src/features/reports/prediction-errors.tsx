@@ -1,6 +1,7 @@
 /** How right the predictions were, by asset: the figures with their targets, and the causes. */
 import { TriangleAlert } from "lucide-react";
-import { useState } from "react";
+import { Fragment, useState } from "react";
+import { Link } from "react-router";
 
 import { type Column, ListTable } from "@/components/list-table";
 import { ReadState } from "@/components/read-state";
@@ -15,6 +16,8 @@ import { causeOf } from "@/lib/session";
 import { isBeyond, PREDICTION_TARGETS, type PredictionTarget, ratioWords, shareWords } from "@/lib/study";
 import { testId } from "@/lib/testids";
 import { errorTerms } from "@/lib/trade-detail";
+
+import { Markouts } from "./markouts";
 
 const FEW = 20;
 
@@ -62,7 +65,8 @@ function Against({ target, row }: { readonly target: PredictionTarget; readonly 
 function Haircut({ row }: { readonly row: PredictionRow }) {
   const { api } = useLive();
   const may = useMayReset();
-  const [word, setWord] = useState<string | null>(null);
+  const [proposed, setProposed] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
   if (row.haircut_bps === null) return <>{format.UNKNOWN}</>;
   if (row.proposed_haircut_bps === null) {
     return <span title="Fewer than 50 trades that came off: too few to ask for another">{row.haircut_bps}</span>;
@@ -70,15 +74,24 @@ function Haircut({ row }: { readonly row: PredictionRow }) {
   const propose = async () => {
     try {
       await api.proposeHaircut(row.asset);
-      setWord("Waiting for approval");
+      setProposed(true);
     } catch (error) {
-      setWord(causeOf(error).cause);
+      setFailure(causeOf(error).cause);
     }
   };
   return (
     <span className="inline-flex items-center gap-2">
       {row.haircut_bps}, errors ask for {row.proposed_haircut_bps}
-      {word === null ? (
+      {proposed ? (
+        <Link
+          to="/assets"
+          role="status"
+          data-testid={testId.haircutWaiting(row.asset)}
+          className="inline-flex min-h-7 items-center text-text-1 underline underline-offset-2"
+        >
+          Waiting for approval
+        </Link>
+      ) : failure === null ? (
         <Button
           className="min-h-7 px-2 text-caption"
           disabled={!may || row.proposed_haircut_bps === row.haircut_bps}
@@ -89,7 +102,7 @@ function Haircut({ row }: { readonly row: PredictionRow }) {
           Propose haircut
         </Button>
       ) : (
-        <span role="status" className="text-text-2">{word}</span>
+        <span role="alert" className="text-warn">{failure}</span>
       )}
     </span>
   );
@@ -118,7 +131,8 @@ export function PredictionErrors() {
       </Card>
       <div className="grid gap-3 lg:grid-cols-2">
         {told.map((row) => (
-          <Card key={row.asset} title={`Error by cause, ${row.asset === "*" ? "all assets" : row.asset}`} context="sums over the trades, USD">
+          <Fragment key={row.asset}>
+          <Card title={`Error by cause, ${row.asset === "*" ? "all assets" : row.asset}`} context="sums over the trades, USD">
             <div className="px-3.5 py-2">
               <SignedBars
                 label={`Error by cause, ${row.asset}`}
@@ -127,6 +141,8 @@ export function PredictionErrors() {
               />
             </div>
           </Card>
+          <Markouts row={row} />
+          </Fragment>
         ))}
       </div>
     </div>

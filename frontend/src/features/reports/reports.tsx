@@ -5,6 +5,7 @@ import { CardBoundary } from "@/components/error-boundary";
 import { testId } from "@/lib/testids";
 
 import { FeasibilityReports } from "./feasibility";
+import { PaperGap } from "./paper-gap";
 import { PredictionErrors } from "./prediction-errors";
 import { ServiceLevels } from "./service-levels";
 import { Studies } from "./studies";
@@ -12,6 +13,7 @@ import { Studies } from "./studies";
 const TABS = {
   levels: { label: "Service levels", Part: ServiceLevels },
   prediction: { label: "Prediction errors", Part: PredictionErrors },
+  paper: { label: "Paper against live", Part: PaperGap },
   studies: { label: "Back-tests", Part: Studies },
   feasibility: { label: "Feasibility", Part: FeasibilityReports },
 } as const;

@@ -21,6 +21,7 @@ import {
   verdictsOf,
 } from "@/lib/trade-detail";
 
+import { Bid } from "./bid";
 import { LegOrder } from "./leg-order";
 import { OperatorPanel, StopResending } from "./operator-panel";
 import { ResidualVerdicts } from "./residual-verdicts";
@@ -36,14 +37,13 @@ export function TradeSheet({ id, stored, onClose }: {
   readonly onClose: () => void;
 }) {
   const live = useDesk("trades")?.find((trade) => trade.id === id) ?? stored;
-  // A paper trade has no venue records, so there is nothing more of it than its row.
-  const asPaper = live?.book === "paper";
-  const params = asPaper ? null : { trade_id: id };
   // A newer version of the row means that there is more to read.
   const again = live?.version ?? 0;
-  const picture = useRead("/v1/trades/{trade_id}", params, { again });
-  const error = useRead("/v1/trades/{trade_id}/prediction", params, { again });
+  const picture = useRead("/v1/trades/{trade_id}", { trade_id: id }, { again });
   const trade = live ?? picture.data?.trade;
+  // Nobody is asked about a paper trade, and nothing of it is booked from a venue's record.
+  const params = trade === undefined || trade.book === "paper" ? null : { trade_id: id };
+  const error = useRead("/v1/trades/{trade_id}/prediction", params, { again });
   const asked = trade !== undefined && trade.state !== "closed";
   const orders = useRead("/v1/trades/{trade_id}/resolutions", params, {
     everyMs: asked ? ORDERS_EVERY_MS : 0,
@@ -78,7 +78,8 @@ export function TradeSheet({ id, stored, onClose }: {
       {orders.data === undefined || orders.data.rows.length === 0 ? null : (
         <TradeOrders orders={orders.data.rows} onApproved={orders.reload} />
       )}
-      {asPaper ? <Paper trade={live} /> : picture.data === undefined ? (
+      {trade?.book === "paper" ? <OnPaper trade={trade} fills={picture.data?.fills ?? []} /> : null}
+      {picture.data === undefined ? (
         picture.error === null ? <SkeletonRows rows={8} height={40} /> : null
       ) : (
         <Body picture={picture.data} error={error.data} />
@@ -111,19 +112,33 @@ function Head({ trade }: { readonly trade: Trade }) {
   );
 }
 
-function Paper({ trade }: { readonly trade: Trade }) {
+function OnPaper({ trade, fills }: {
+  readonly trade: Trade;
+  readonly fills: TradePicture["fills"];
+}) {
+  const { realised_pnl_usd: realised } = trade;
   return (
-    <SheetPart title="On paper">
+    <SheetPart title="On paper" testId={testId.tradePaper}>
       <p className="mb-2 text-text-2">Nothing was sent: a model of landing and latency filled it at live prices.</p>
       <Facts
         rows={[
-          ["Predicted", <Pnl key="predicted" value={trade.expected_pnl_usd} decimals={4} />],
-          ["Realised", trade.realised_pnl_usd === null ? "not closed yet" : <Pnl key="realised" value={trade.realised_pnl_usd} decimals={4} />],
-          ["Order of the legs", trade.policy.replaceAll("_", " ")],
-          ["Both filled", format.latency(trade.both_filled_ms)],
-          ...trade.legs.map((leg) => [`${leg.venue} ${leg.side}`, `${format.quantity(leg.filled)} at ${format.price(leg.price)}`] as const),
+          ["Realised", realised === null ? "not closed yet" : <Pnl key="realised" value={realised} decimals={4} />],
+          ["Both filled", trade.both_filled_ms === null ? "never" : format.latency(trade.both_filled_ms)],
         ]}
       />
+      {fills.length === 0 ? null : (
+        <ul aria-label="Fills of the model" className="mt-2 flex flex-col gap-1 text-caption text-text-2">
+          {fills.map((fill, index) => (
+            <li key={index} className="flex flex-wrap gap-x-3 border-b border-line pb-1 last:border-b-0">
+              <span className="font-medium text-text-1">{fill.venue}</span>
+              <span>{format.quantity(fill.base_delta)} {trade.asset}</span>
+              <span>{format.quantity(fill.quote_delta)} {fill.quote_asset}</span>
+              <span>fee {format.quantity(fill.fee)} {fill.fee_asset}</span>
+              <span className="ml-auto">+{format.latency((fill.at_ns - trade.detect_at_ns) / 1e6)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
     </SheetPart>
   );
 }
@@ -132,20 +147,20 @@ function Body({ picture, error }: { readonly picture: TradePicture; readonly err
   const { intent, quote } = picture;
   return (
     <>
-      <ProfitAndLoss intent={intent} error={error} />
+      <Predicted intent={intent} />
+      {picture.trade.book === "paper" ? null : <Realised error={error} />}
       <LegOrder verdict={intent.verdict} edgeBps={intent.net_bps} />
-      <TradeLegs picture={picture} />
+      {picture.trade.book === "paper" ? null : <TradeLegs picture={picture} />}
       {picture.verdicts.length === 0 ? null : <ResidualVerdicts verdicts={verdictsOf(picture)} asset={intent.asset} />}
       <Quote quote={quote} intent={intent} />
+      <Bid intent={intent} />
       <Inputs intent={intent} />
     </>
   );
 }
 
-function ProfitAndLoss({ intent, error }: { readonly intent: Intent; readonly error: TradeError | undefined }) {
-  const causes = error?.causes ?? null;
+function Predicted({ intent }: { readonly intent: Intent }) {
   return (
-    <>
       <SheetPart
         title="Predicted"
         testId={testId.tradePnl}
@@ -171,6 +186,12 @@ function ProfitAndLoss({ intent, error }: { readonly intent: Intent; readonly er
           />
         </details>
       </SheetPart>
+  );
+}
+
+function Realised({ error }: { readonly error: TradeError | undefined }) {
+  const causes = error?.causes ?? null;
+  return (
       <SheetPart title="Realised against predicted" testId={testId.tradeError}>
         {error === undefined || error.realised_usd === null ? (
           <p className="text-text-3">Not booked yet: the venues&apos; own records decide.</p>
@@ -193,7 +214,6 @@ function ProfitAndLoss({ intent, error }: { readonly intent: Intent; readonly er
           </>
         )}
       </SheetPart>
-    </>
   );
 }
 
@@ -215,7 +235,25 @@ function Quote({ quote, intent }: { readonly quote: BoundQuote; readonly intent:
           ["Limited by", limitWord(intent.limited_by)],
         ]}
       />
+      {quote.source === "jupiter" ? <RouteFacts quote={quote} /> : null}
     </SheetPart>
+  );
+}
+
+function RouteFacts({ quote }: { readonly quote: BoundQuote }) {
+  const asked = quote.asked_at_ns;
+  return (
+    <div data-testid={testId.tradeRoute} className="mt-3">
+      <Facts
+        rows={[
+          ["Route", <span key="route" title={quote.route_id} className="font-mono text-micro">{format.shortId(quote.route_id)}</span>],
+          ["Asked at, UTC", asked === null ? format.UNKNOWN : <UtcTime key="asked" atMs={asked / 1e6} />],
+          ["Old at the decision", format.age(asked === null ? null : (quote.at_ns - asked) / 1e6)],
+          ["Answer took", format.latency(quote.latency_ms)],
+          ["Against the pool, bps", quote.delta_bps === null ? "the pool had no quote" : format.bps(quote.delta_bps, true)],
+        ]}
+      />
+    </div>
   );
 }
 
@@ -235,6 +273,7 @@ function Inputs({ intent }: { readonly intent: Intent }) {
           ["Mark prices", format.age(ages.mark_ms)],
           ["Balances", format.age(ages.balances_ms)],
           ["Fees", format.age(ages.fees_ms)],
+          ["Clock skew", ages.clock_skew_ms === null || ages.clock_skew_ms === undefined ? "not measured" : format.latency(ages.clock_skew_ms)],
           ["Configuration", `version ${intent.config_version}`],
         ]}
       />
