@@ -20,9 +20,9 @@ from arbsite.auth.roles import Word
 from arbsite.inputs import Asset, Page, Query, cursor_of, read_cursor, read_query
 from arbsite.schema import describe
 from reports import studies
+from reports.ablation_study import AblationResult
 from reports.models import BacktestRun, FeasibilityReport
 from reports.studies import FeasibilityHead, StudyHead
-from trading.backtest.ablation import AblationResult
 from trading.backtest.figures import Figures
 
 
@@ -94,7 +94,7 @@ class BacktestView(APIView):
             "head": head,
             "parameters": [] if is_ablation else run.parameters,
             "columns": [] if is_ablation else run.results,
-            "ablation": run.results if is_ablation else None,
+            "ablation": _ablation(run) if is_ablation else None,
         }
         return Response(answer)
 
@@ -128,6 +128,12 @@ class FeasibilityView(APIView):
         if row is None:
             raise Http404
         return Response(msgspec.to_builtins(studies.feasibility_head(row)))
+
+
+def _ablation(run: BacktestRun) -> dict[str, Any]:
+    """A stored ablation; what its version did not know yet is filled in."""
+    found: dict[str, Any] = msgspec.to_builtins(msgspec.convert(run.results, AblationResult))
+    return found
 
 
 def _next(

@@ -142,18 +142,21 @@ def _finished(
 # ---- figures ------------------------------------------------------------------------
 
 
+def predictions_of(trades: Iterable[Finished]) -> list[Prediction]:
+    """What was expected of each trade and what it made, in their order."""
+    return [
+        Prediction(
+            expected=float(one.terms.expected),
+            realised=float(one.realised_usd),
+            notional=float(one.notional_usd),
+        )
+        for one in trades
+    ]
+
+
 def figures_of(trades: Iterable[Finished]) -> ErrorFigures:
     """Bias, WAPE, median, bps, calibration and coverage of the trades, failed ones included."""
-    return error_figures(
-        [
-            Prediction(
-                expected=float(one.terms.expected),
-                realised=float(one.realised_usd),
-                notional=float(one.notional_usd),
-            )
-            for one in trades
-        ]
-    )
+    return error_figures(predictions_of(trades))
 
 
 def cause_sums(trades: Iterable[Finished]) -> CauseSums:

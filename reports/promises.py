@@ -30,9 +30,9 @@ class Level(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-def unseen(name: str, target: str) -> Level:
-    """A promise of which nothing was observed."""
-    return Level(name, target, NOTHING, 0, NOTHING, "no data")
+def unseen(name: str, target: str, why: str = "") -> Level:
+    """A promise of which nothing was observed, and why if that is known."""
+    return Level(name, target, why or NOTHING, 0, NOTHING, "no data")
 
 
 def judged(is_kept: bool, n: int) -> Verdict:
@@ -70,7 +70,11 @@ def quantile(
 def part(name: str, hits: Iterable[bool], limit: float | None, *, is_floor: bool) -> Level:
     """A share with its Wilson interval against a floor or a ceiling."""
     listed = list(hits)
-    found: Share = share(sum(listed), len(listed))
+    return of_share(name, share(sum(listed), len(listed)), limit, is_floor=is_floor)
+
+
+def of_share(name: str, found: Share, limit: float | None, *, is_floor: bool) -> Level:
+    """A share that is counted already, judged as `part` judges."""
     sign = "≥" if is_floor else "≤"
     target = NOTHING if limit is None else f"{sign} {limit:.0%}"
     if found.value is None or found.low is None or found.high is None:

@@ -13,8 +13,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from arbsite.clock import SystemClock
-from reports import capture, prediction, reactions
-from reports.promises import NOTHING, Level, judged, part, quantile, unseen
+from reports import capture, prediction, promise_errors, reactions
+from reports.promises import Level, judged, part, quantile, unseen
 from trading.models import Trade, Window
 from trading.paper_selectors import of_live
 
@@ -32,7 +32,7 @@ def levels(*, since_ns: int = 0, metrics: str = "") -> list[Level]:
         *_from_metrics(metrics),
         *_shares(trades, since_ns),
         *capture.levels(CLOCK, since_ns=since_ns),
-        *_errors(since_ns),
+        *promise_errors.levels(prediction.predictions_of(prediction.finished(trades))),
         *reactions.levels(since_ns=since_ns),
     ]
 
@@ -119,7 +119,7 @@ def _bucketed(
     )
 
 
-# ---- shares and errors --------------------------------------------------------------
+# ---- shares -------------------------------------------------------------------------
 
 
 def _shares(trades: Sequence[Trade], since_ns: int) -> list[Level]:
@@ -137,26 +137,4 @@ def _shares(trades: Sequence[Trade], since_ns: int) -> list[Level]:
         part("attempts with both legs filled", both, None, is_floor=True),
         part("partial or hedged", split, 0.10, is_floor=False),
         part("verified", verified, 0.99, is_floor=True),
-    ]
-
-
-def _errors(since_ns: int) -> list[Level]:
-    figures = prediction.pictures(since_ns=since_ns)[0].figures
-    rows: tuple[tuple[str, float | None, float], ...] = (
-        ("prediction error, median", figures.median, 0.25),
-        ("prediction error, |bias|", None if figures.bias is None else abs(figures.bias), 0.10),
-        ("prediction error, WAPE", figures.wape, 0.35),
-    )
-    return [
-        unseen(name, f"≤ {limit:.0%}")
-        if seen is None
-        else Level(
-            name,
-            f"≤ {limit:.0%}",
-            f"{seen:.1%}",
-            figures.n,
-            NOTHING,
-            judged(seen <= limit, figures.n),
-        )
-        for name, seen, limit in rows
     ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from arbsite.clock import at_from_ns
+from reports.ablation_study import AblationResult
 from reports.feasibility import Feasibility
-from trading.backtest.ablation import AblationResult
+from reports.promise_tables import aligned, cells
 from trading.backtest.figures import Figures, Percentiles
+from trading.backtest.grid import GridCell
 from trading.backtest.intervals import Estimate, Share
 from trading.backtest.run import BacktestResult
 
@@ -84,32 +86,59 @@ def feasibility_lines(found: Feasibility, source: str) -> Iterator[str]:
 
 
 def ablation_lines(result: AblationResult) -> Iterator[str]:
-    """The print of an ablation: a table for each scenario, then the grid."""
+    """The print of an ablation: two tables for each scenario, then the grid."""
+    promises = {each.scenario: each.levels for each in result.promises}
     for scenario in dict.fromkeys(row.scenario for row in result.rows):
-        yield f"{scenario}: best fixed size is {result.best_fixed.get(scenario, 'none')}"
+        yield f"{scenario}: every policy against the full system"
         yield (
-            f"  {'policy':22} {'trades':>6} {'capture':>8} {'partial':>8} {'USD/h':>9} "
-            f"{'share of the full PnL':>22} {'worst 1 %':>10} {'naked USD·s/h':>22}"
+            f"  {'policy':22} {'trades':>6} {'capture':>8} {'value':>7} {'partial':>8} "
+            f"{'USD/h':>9} {'share of the full PnL':>22} {'worst 1 %':>10} {'naked USD·s/h':>22}"
         )
         for row in (row for row in result.rows if row.scenario == scenario):
             tail = row.tail1_usd.value
             yield (
                 f"  {row.policy:22} {row.trades:6} {_percent(row.capture.value):>8} "
+                f"{_percent(row.value_capture.value):>7} "
                 f"{_percent(row.partials.value):>8} {row.pnl_per_hour.value or 0.0:9.2f} "
                 f"{_between(row.of_full, '.0%'):>22} "
                 f"{'no data' if tail is None else format(tail, '.2f'):>10} "
                 f"{_between(row.naked_usd_s_per_hour, '.0f'):>22}"
             )
         yield ""
+        yield f"{scenario}: the promises, kept by the full system"
+        yield from (f"  {line}" for line in aligned(cells(promises.get(scenario, []))))
+        yield ""
     if result.grid:
         yield "grid on busy: rivals x strength, chance of landing a slot, taker fee"
-        for cell in result.grid:
-            yield (
-                f"  x{cell.strength:<4g} p {cell.land_p:<5g} {cell.fee_bps:4g} bps "
-                f"{cell.trades:5} trades, PnL {float(cell.pnl_usd):9.2f}, "
-                f"capture {_percent(cell.capture.value):>7}: "
-                + (", ".join(cell.fails) if cell.fails else "every promise holds")
-            )
+        yield from (f"  {line}" for line in aligned([_GRID_HEADS, *map(_grid_row, result.grid)]))
+
+
+_GRID_HEADS = (
+    "rivals", "p", "fee bps", "trades", "PnL USD", "capture", "partial", "median", "bias", "WAPE",
+    "fills p50", "p95", "promises that fail",
+)  # fmt: skip
+
+
+def _grid_row(cell: GridCell) -> tuple[str, ...]:
+    return (
+        f"x{cell.strength:g}",
+        f"{cell.land_p:g}",
+        f"{cell.fee_bps:g}",
+        str(cell.trades),
+        f"{float(cell.pnl_usd):.2f}",
+        _percent(cell.capture.value),
+        _percent(cell.partials.value),
+        _percent(cell.median_error),
+        _percent(cell.bias),
+        _percent(cell.wape),
+        _milliseconds(cell.fills_p50_ms),
+        _milliseconds(cell.fills_p95_ms),
+        ", ".join(cell.fails) if cell.fails else "none",
+    )
+
+
+def _milliseconds(value: float | None) -> str:
+    return "no data" if value is None else f"{value:.0f} ms"
 
 
 def _between(value: Estimate, form: str) -> str:

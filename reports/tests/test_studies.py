@@ -118,12 +118,17 @@ def test_an_ablation_is_printed_stored_and_shown(viewer, monkeypatch):
     monkeypatch.setattr(ablate, "_QUICK_MINUTES", {"busy": 0.5})
     text = said("ablate", "--quick", "--no-grid", "--jobs", "1")
     assert "full system" in text
-    assert "best fixed size is fixed" in text
+    assert "PnL over the best fixed size  " in text
     run = BacktestRun.objects.get(kind="ablation")
     whole = got(viewer, f"/v1/backtests/{run.id}")
     policies = [row["policy"] for row in whole["ablation"]["rows"]]
     assert {"full system", "always concurrent", "1 % slippage", "no gates"} <= set(policies)
     assert whole["columns"] == []
+    (promised,) = whole["ablation"]["promises"]
+    names = [level["name"] for level in promised["levels"]]
+    assert names[0] == "detect → both fills p50"
+    assert names[-1] == "PnL over the best fixed size that waits"
+    assert {lead["kind"] for lead in whole["ablation"]["leads"]} == {"fixed", "waits for"}
 
 
 def test_pages_follow_each_other(viewer):

@@ -30,6 +30,11 @@ class Prediction(msgspec.Struct, frozen=True):
         """The error in bps of the notional."""
         return (self.realised - self.expected) / self.notional * 1e4
 
+    @property
+    def relative(self) -> float:
+        """|error| in parts of the prediction, of five cents at least."""
+        return abs(self.realised - self.expected) / max(abs(self.expected), FLOOR_USD)
+
 
 class ErrorFigures(msgspec.Struct, frozen=True):
     """Figures of domain §7. Shares of Σ|expected| unless the name says otherwise.
@@ -54,16 +59,12 @@ def error_figures(predictions: Sequence[Prediction]) -> ErrorFigures:
     errors = [each.realised - each.expected for each in predictions]
     scale = sum(abs(each.expected) for each in predictions)
     bps = [each.error_bps for each in predictions]
-    relative = [
-        abs(each.realised - each.expected) / max(abs(each.expected), FLOOR_USD)
-        for each in predictions
-    ]
     slope, intercept = _line(predictions)
     return ErrorFigures(
         n=len(predictions),
         bias=sum(errors) / scale if scale else None,
         wape=sum(abs(error) for error in errors) / scale if scale else None,
-        median=percentile(relative, 0.5),
+        median=percentile([each.relative for each in predictions], 0.5),
         bps_p5=percentile(bps, 0.05),
         bps_p50=percentile(bps, 0.5),
         bps_p95=percentile(bps, 0.95),

@@ -117,7 +117,7 @@ class Figures(msgspec.Struct, frozen=True):
 def figures_of(desk: BacktestDesk, rng: Picks) -> Figures:
     """Compute the figures of a desk whose facts are over."""
     trades = sorted(desk.trades, key=lambda trade: trade.detect_ns)
-    lines = _lines(desk, trades)
+    lines = window_lines(desk, trades)
     eligible = [line for line in lines if line.is_eligible]
     pairs = [(float(line.realised_usd), max(0.0, float(line.oracle_usd))) for line in eligible]
     outcomes = Counter(trade.outcome for trade in trades)
@@ -152,7 +152,7 @@ def figures_of(desk: BacktestDesk, rng: Picks) -> Figures:
         tail1_usd=_text(tail_mean([trade.realised_usd for trade in trades])),
         rebalances=desk.ledger.rebalances,
         rebalance_cost_usd=_text(desk.ledger.rebalance_cost_usd),
-        errors=error_figures([_prediction(trade) for trade in trades]),
+        errors=error_figures([prediction_of(trade) for trade in trades]),
         detect_to_fills_ms=_percentiles(
             (t.both_filled_ns - t.detect_ns) / 1e6 for t in trades if t.both_filled_ns is not None
         ),
@@ -178,7 +178,7 @@ def tail_mean(values: Sequence[Decimal], level: float = 0.01) -> Decimal:
 # ---- windows ------------------------------------------------------------------------
 
 
-def _lines(desk: BacktestDesk, trades: Sequence[PaperTrade]) -> list[WindowLine]:
+def window_lines(desk: BacktestDesk, trades: Sequence[PaperTrade]) -> list[WindowLine]:
     """Every closed counterfactual window, with the trade that was made from it."""
     rows = [row for row in desk.shadow_windows.values() if row.closed_at_ns is not None]
     rows.sort(key=lambda row: (row.opened_at_ns, str(row.window_id)))
@@ -248,7 +248,8 @@ def _trades_by_window(
 # ---- sums ---------------------------------------------------------------------------
 
 
-def _prediction(trade: PaperTrade) -> Prediction:
+def prediction_of(trade: PaperTrade) -> Prediction:
+    """What was expected of a trade, what it made, and what it traded, in USD."""
     return Prediction(
         float(trade.pnl.expected), float(trade.realised_usd), float(trade.notional_usd)
     )
@@ -289,7 +290,7 @@ def _series(trades: Sequence[PaperTrade], lines: Sequence[WindowLine]) -> Series
         captured[hour] += line.is_eligible and line.outcome == "both"
     counts = [0] * (len(_BINS_BPS) + 1)
     for trade in trades:
-        error_bps = _prediction(trade).error_bps
+        error_bps = prediction_of(trade).error_bps
         counts[sum(error_bps >= edge for edge in _BINS_BPS)] += 1
     return Series(equity, seen, captured, list(_BINS_BPS), counts)
 

@@ -17,17 +17,18 @@ from feeds.market.quoter import Quoter
 from trading.engine import Engine
 from trading.intent import Intent, PnlTerms
 from trading.paper.executor import PaperExecutor
-from trading.pricing import LegQuotes, edge_budget, success_usd
+from trading.pricing import LegQuotes, edge_budget, fraction_from_bps, success_usd
 from trading.sizing import quote_exactly
 
 _ZERO = Decimal(0)
 
 
 class FixedSize:
-    """Always trades the same notional, once a window, and only when that pays.
+    """Always trades the same notional, at most once a window, and only when that clears.
 
-    With one intent a window it decides when the full system does; with many it waits for a
-    moment that carries the size.
+    It clears as an opportunity does (domain): worth the minimum profit and the minimum edge
+    on all of it. With one intent a window it decides when the full system does; with many it
+    waits for a moment that carries the size.
     """
 
     def __init__(self, notional_usd: Decimal, taker: Decimal) -> None:
@@ -55,7 +56,10 @@ class FixedSize:
             taker=self._taker,
             slippage_cap_bps=settings.slippage_cap_bps,
         )
-        if sized is None or sized.pnl.decision_value < settings.min_profit_usd:
+        if sized is None:
+            return None
+        edge_usd = sized.notional_usd * fraction_from_bps(settings.min_edge_bps)
+        if sized.pnl.decision_value < max(settings.min_profit_usd, edge_usd):
             return None
         self._used.add(intent.window_id)
         return sized
@@ -98,6 +102,7 @@ def resized(
         dex_mark_usd=intent.marks_usd[spec.pool_quote],
         taker=taker,
         slippage_cap_bps=slippage_cap_bps,
+        cex_share=intent.slack_split.cex_share,
     )
     if budget is None:
         return None

@@ -11,20 +11,15 @@ from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
 
-from arbsite.clock import SystemClock, seeded_random
+from arbsite.clock import SystemClock
 from arbsite.errors import SetupError
 from feeds.sim.scenarios import SCENARIOS
 from reports import studies
+from reports.ablation_study import result_of
 from reports.progress import ProgressBar
 from reports.study_tables import ablation_lines
-from trading.backtest.ablation import (
-    STRENGTHS,
-    AblationResult,
-    Job,
-    run_grid,
-    run_job,
-    summarise,
-)
+from trading.backtest.ablation import Job, run_job
+from trading.backtest.grid import STRENGTHS, run_grid
 
 T = TypeVar("T")
 # Minutes of each reference market per seed: long enough for some tens of windows.
@@ -87,8 +82,11 @@ class Command(BaseCommand):
             length = _QUICK_GRID_MINUTES if options["quick"] else _GRID_MINUTES
             cells = [(Job("busy", seeds[0], length), strength) for strength in STRENGTHS]
             grid = _spread("grid", run_grid, cells, options["jobs"])
-        rows, best = summarise([run for part in runs for run in part], seeded_random(seeds[0]))
-        result = AblationResult(rows, [cell for part in grid for cell in part], best)
+        result = result_of(
+            [run for part in runs for run in part],
+            [cell for part in grid for cell in part],
+            seeds[0],
+        )
         for line in ablation_lines(result):
             self.stdout.write(line)
         if options["no_store"]:

@@ -9,19 +9,19 @@ import pytest
 
 from arbsite.clock import seeded_random
 from trading.backtest.ablation import (
-    FULL,
     Job,
     PolicyRun,
-    failing,
-    policies,
-    run_grid,
     run_job,
     summarise,
 )
 from trading.backtest.desk import BacktestDesk
 from trading.backtest.errors import Prediction, error_figures
 from trading.backtest.figures import figures_of
-from trading.backtest.reshaping import PercentSlippage
+from trading.backtest.grid import failing, run_grid
+from trading.backtest.parameters import setup_from
+from trading.backtest.policies import FULL, REFERENCE, inventory, policies
+from trading.backtest.reshaping import FixedSize, PercentSlippage
+from trading.backtest.run import run_desks
 from trading.backtest.simulated import SimulatedMarket
 from trading.tests.paper.test_paper_trades import intent_of
 
@@ -37,11 +37,11 @@ def test_every_policy_runs_on_the_same_market(runs):
     names = [run.policy for run in runs]
     assert names[0] == FULL
     assert len(set(names)) == len(names) == len(policies(dict(SimulatedMarket("busy", 7, 1).specs)))
-    assert all(len(run.pnl_by_block) == 1 for run in runs)
+    assert all(len(run.pnl_by_block) == 2 for run in runs)
     by_name = {run.policy: run for run in runs}
     assert by_name[FULL].trade_pnl
-    assert by_name["fixed 2500 USD"].trade_pnl
-    assert by_name["fixed 30000 USD"].trade_pnl != by_name["fixed 2500 USD"].trade_pnl
+    assert by_name["fixed 5000 USD"].trade_pnl
+    assert by_name["fixed 25000 USD"].trade_pnl != by_name["fixed 5000 USD"].trade_pnl
 
 
 def test_the_same_job_gives_the_same_runs():
@@ -51,22 +51,30 @@ def test_the_same_job_gives_the_same_runs():
 
 def test_rows_compare_with_the_full_system(runs):
     later = [msgspec.structs.replace(run, seed=8) for run in runs]
-    rows, best = summarise([*runs, *later], seeded_random(1))
+    rows, leads = summarise([*runs, *later], seeded_random(1))
     by_name = {row.policy: row for row in rows}
     assert by_name[FULL].of_full.value == 1.0
-    assert best["busy"] in by_name
-    fixed = by_name["fixed 2500 USD"]
-    mine = sum(next(run for run in runs if run.policy == "fixed 2500 USD").pnl_by_block)
+    assert by_name[FULL].value_capture.value > 0.4
+    alone, waiting = leads
+    assert (alone.kind, waiting.kind) == ("fixed", "waits for")
+    best = max(
+        (n for n in by_name if n.startswith("fixed")), key=lambda n: by_name[n].of_full.value
+    )
+    assert alone.policy == best
+    assert alone.gain.value == pytest.approx(1 / by_name[best].of_full.value - 1)
+    assert alone.gain.n == 4
+    fixed = by_name["fixed 5000 USD"]
+    mine = sum(next(run for run in runs if run.policy == "fixed 5000 USD").pnl_by_block)
     full = sum(next(run for run in runs if run.policy == FULL).pnl_by_block)
     cost = {run.policy: run.rebalance_cost for run in runs}
-    expected = (mine - cost["fixed 2500 USD"]) / (full - cost[FULL])
+    expected = (mine - cost["fixed 5000 USD"]) / (full - cost[FULL])
     assert fixed.of_full.value == pytest.approx(expected)
     assert fixed.trades == 2 * len(next(r for r in runs if r.policy == fixed.policy).trade_pnl)
 
 
 def test_a_fixed_size_is_that_size_or_nothing():
     market = SimulatedMarket("busy", 7, 1.5)
-    setup, reshape = policies(dict(market.specs))[2]
+    setup, reshape = policies(dict(market.specs))[1]
     assert setup.label == "fixed 5000 USD"
     desk = BacktestDesk(market.specs, setup, lambda name: seeded_random(f"1/{name}"), reshape)
     for event in market.events():
@@ -78,6 +86,40 @@ def test_a_fixed_size_is_that_size_or_nothing():
         assert trade.limited_by == "fixed"
     windows = [trade.window_id for trade in desk.trades]
     assert len(set(windows)) == len(windows)
+
+
+def test_a_fixed_size_must_be_worth_its_minimum_edge():
+    market = SimulatedMarket("busy", 7, 1.5)
+    taker = Decimal("0.001")
+    found = []
+    for edge_bps in ("0", "10"):
+        kraken, solana = inventory()
+        values = {**REFERENCE, "min_edge_bps": "0"}
+        setup = setup_from(values, market.specs, kraken=kraken, solana=solana)
+        size = FixedSize(Decimal(20_000), taker)
+        desk = BacktestDesk(
+            market.specs, setup, lambda name: seeded_random(f"1/{name}"), demanding(size, edge_bps)
+        )
+        run_desks(market, [desk])
+        found.append([trade.pnl.decision_value / trade.notional_usd for trade in desk.trades])
+    free, demanded = found
+    assert len(demanded) < len(free)
+    assert min(free) < Decimal("0.001") <= min(demanded)
+
+
+def demanding(size, edge_bps):
+    """The same size where only it, not the engine's own walk, has a minimum edge."""
+
+    def shape(intent, engine, paper):
+        asset = engine.state.assets[intent.asset]
+        own = asset.settings
+        asset.settings = msgspec.structs.replace(own, min_edge_bps=Decimal(edge_bps))
+        try:
+            return size(intent, engine, paper)
+        finally:
+            asset.settings = own
+
+    return shape
 
 
 @pytest.mark.parametrize("mid", [14_958, 15_048])

@@ -9,6 +9,8 @@ import type { Ablation } from "@/lib/api";
 import * as format from "@/lib/format";
 import { dollarsWords, estimateWords, ratioWords, shareWords } from "@/lib/study";
 
+import { LevelTable } from "./level-table";
+
 type Row = Ablation["rows"][number];
 type Cell = Ablation["grid"][number];
 
@@ -18,6 +20,7 @@ const POLICIES: readonly Column<Row>[] = [
   { head: "P&L an hour", right: true, cell: (row) => dollarsWords(row.pnl_per_hour) },
   { head: "Of the full system", right: true, cell: (row) => estimateWords(row.of_full) },
   { head: "Capture", right: true, cell: (row) => shareWords(row.capture) },
+  { head: "Value", right: true, cell: (row) => estimateWords(row.value_capture) },
   { head: "Partial or hedged", right: true, cell: (row) => shareWords(row.partials) },
   { head: "Worst 1%, mean", right: true, cell: (row) => dollarsWords(row.tail1_usd) },
   { head: "Naked USD·s an hour", right: true, cell: (row) => (row.naked_usd_s_per_hour.value ?? 0).toFixed(0) },
@@ -31,6 +34,8 @@ const GRID: readonly Column<Cell>[] = [
   { head: "Trades", right: true, cell: (cell) => cell.trades },
   { head: "P&L", right: true, cell: (cell) => <Pnl value={cell.pnl_usd} /> },
   { head: "Capture", right: true, cell: (cell) => shareWords(cell.capture) },
+  { head: "Partial or hedged", right: true, cell: (cell) => shareWords(cell.partials) },
+  { head: "Median error", right: true, cell: (cell) => ratioWords(cell.median_error) },
   { head: "Bias", right: true, cell: (cell) => ratioWords(cell.bias) },
   { head: "WAPE", right: true, cell: (cell) => ratioWords(cell.wape) },
   { head: "Both filled p50, p95", right: true, cell: (cell) => `${format.latency(cell.fills_p50_ms)}, ${format.latency(cell.fills_p95_ms)}` },
@@ -58,6 +63,16 @@ export function AblationTables({ ablation }: { readonly ablation: Ablation }) {
           testId="ablation-table"
         />
       </Card>
+      {ablation.promises.map(({ scenario, levels }) => (
+        <Card key={scenario} title={`The promises on ${scenario}`} context="kept by the full system, fills of a model; 95% intervals">
+          <LevelTable
+            label={`Promises on ${scenario}`}
+            rows={levels}
+            rowTestId={(row) => `ablation-level-${scenario}-${row.name}`}
+            testId={`ablation-levels-${scenario}`}
+          />
+        </Card>
+      ))}
       <Card title="Where each promise fails" context="competitors, chance of landing, fee tier">
         {ablation.grid.length === 0 ? (
           <Empty>The grid was not part of this study.</Empty>
