@@ -28,7 +28,7 @@ from trading.legs import OrderModel
 from trading.projection import OwnTrades
 from trading.route_quoted import RouteQuoted
 from trading.staleness import StalenessModel, StalenessWatch
-from trading.windows import WindowTracker
+from trading.windows import Source, WindowTracker
 
 Decision = Literal["taken", "stored", "refused", "watched"]
 _ZERO = Decimal(0)
@@ -95,6 +95,10 @@ class AssetState:
     def has_open_window(self) -> bool:
         """Whether a window of either direction is open, or in a gap that may be merged."""
         return self._rising.row is not None or self._falling.row is not None
+
+    def needs_sample(self, at_ns: int, source: Source) -> bool:
+        """Whether a moment without an edge would change a window of either direction."""
+        return self._rising.needs_sample(at_ns, source) or self._falling.needs_sample(at_ns, source)
 
     # ---- the tops -------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Decider:
         asset.sized, asset.quote_refusal, asset.refusal = None, "", None
         if asset.basis.is_due(state.now_ns):
             asset.basis.observe(_signed_gap(asset.looks), state.now_ns)
-        was_of_interest = asset.has_edge or asset.has_open_window
+        was_of_interest = asset.has_edge or asset.needs_sample(state.now_ns, source)
         if not (was_of_interest or asset.can_have_edge(book, curve, terms)):
             return
         looks = asset.looks
@@ -56,7 +56,7 @@ class Decider:
         # The side without an edge first, so that a flip closes before it opens.
         is_first_open = looks[0].has_edge and not looks[1].has_edge
         for seen in reversed(looks) if is_first_open else looks:
-            if seen.has_edge or asset.windows[seen.direction].row is not None:
+            if seen.has_edge or asset.windows[seen.direction].needs_sample(state.now_ns, source):
                 self._follow(asset, seen, source, effects)
 
     def _follow(self, asset: AssetState, seen: Look, source: Source, effects: list[Effect]) -> None:

@@ -362,7 +362,11 @@ def price_quotes(
         inventory=terms.inventory[seen.direction],
         drift=_fraction(drift_risk_bps(verdict, odds.model)),
         unwind=_fraction(unwind_if_failed_bps(verdict)),
-        chain_fee_usd=_chain_fee(scene, compute, tip_lamports=bid.tip_lamports),
+        chain_fee_usd=(
+            _chain_fee(scene, compute, tip_lamports=bid.tip_lamports)
+            if bid.tip_lamports
+            else failed_fee
+        ),
         failed_fee_usd=failed_fee,
         p=_decimal(verdict.p_land),
         p_lower=_decimal(verdict.p_land_lower),

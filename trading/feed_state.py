@@ -101,6 +101,8 @@ class FeedState:
         self.curves: dict[str, PoolCurve] = {}
         self.pool_faults: dict[str, str] = {}
         self.marks: dict[str, Mark] = {"USD": USD_MARK}
+        # (bid, ask, price precision) that each mark was made from.
+        self._mark_tops: dict[str, tuple[int, int, int]] = {}
         self.pair_status: dict[str, str] = {}
         self.venues: dict[str, VenueStatus] = {}
         self.slot: SlotAdvanced | None = None
@@ -137,13 +139,16 @@ class FeedState:
         asset = _MARK_ASSETS.get(event.symbol)
         if asset is None:
             return False
-        before = self.marks.get(asset)
-        if event.symbol in self.book_faults:
+        before, top = self.marks.get(asset), None
+        if event.symbol not in self.book_faults:
+            top = (event.bids[0][0], event.asks[0][0], event.price_precision)
+        if top is None:
             self.marks.pop(asset, None)
-        else:
-            bid, ask = event.bids[0][0], event.asks[0][0]
-            middle = decimal_from_int(bid + ask, event.price_precision) / 2
+        elif before is None or top != self._mark_tops.get(asset):
+            bid, ask, precision = top
+            middle = decimal_from_int(bid + ask, precision) / 2
             self.marks[asset] = Mark(middle, Decimal(ask - bid) / Decimal(ask + bid))
+            self._mark_tops[asset] = top
         now = self.marks.get(asset)
         if (before is None) != (now is None):
             self.revision += 1

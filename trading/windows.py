@@ -91,6 +91,17 @@ class WindowTracker:
         """Whether a window is open right now, gaps excluded."""
         return self._row is not None and self._gap_ns is None
 
+    def needs_sample(self, at_ns: int, source: Source) -> bool:
+        """Whether a sample without an edge would change anything.
+
+        It ends an open window; in a gap nothing happens but that it grows to a slot, or that
+        a change of configuration ends it at once.
+        """
+        if self._row is None:
+            return False
+        gap_ns = self._gap_ns
+        return gap_ns is None or at_ns - gap_ns >= MERGE_GAP_NS or source == "config"
+
     def restore(self, row: WindowRow, at_ns: int, *, can_merge: bool = True) -> None:
         """Continue a window found in the database; a restart neither renames nor re-fires it.
 
