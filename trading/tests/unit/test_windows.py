@@ -210,3 +210,29 @@ def test_rows_only_grow_windows_never_overlap_and_gaps_are_long(samples) -> None
         if row.closed_at_ns is not None:
             assert row.closed_at_ns >= row.opened_at_ns
             assert row.close_cause == "book_moved"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 300),
+            st.sampled_from([None, None, None, "0.04", "0.06", "0.1", "0.3"]),
+            st.sampled_from(["book", "pool", "config"]),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_samples_that_are_not_needed_change_no_row(samples) -> None:
+    """A desk that leaves them out notes the same windows as one that gives them all."""
+    whole, sparing = tracker(), tracker()
+    now = 0
+    for i, (step, value, source) in enumerate(samples):
+        now += step
+        expected = see(whole, now, value, source, checksum=i)
+        if value is not None or sparing.needs_sample(START_NS + now * MS, source):
+            assert see(sparing, now, value, source, checksum=i) == expected
+        else:
+            assert expected is None
+        assert sparing.is_open == whole.is_open
+        assert sparing.row == whole.row
