@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+import redis
 
 from reports.tests.system.desk import Desk
 
@@ -104,6 +105,38 @@ def test_a_window_open_across_a_restart_is_fired_at_once(desk: Desk, struck: lis
 )
 def test_the_desk_trades_on_after_a_kill(desk: Desk, program: str) -> None:
     _kill_and_see_it_trade(desk, program)
+
+
+@pytest.mark.parametrize("how", ["flushed", "evicting"])
+def test_a_cache_that_forgets_takes_no_safety_state_with_it(desk: Desk, how: str) -> None:
+    """Fault 50: what stops, what was ordered and who is signed in outlive the cache."""
+    headers = {"Idempotency-Key": str(uuid4())}
+    body = {"scope": "WIF", "reason": "a stop that the cache must not undo"}
+    paused = desk.api("POST", "/v1/controls/pause", body, headers=headers)
+    assert paused.status == 202
+    stops = "select scope, mode, mode_before, trips, version from risk_control order by scope"
+    before = desk.rows(stops)
+    with redis.Redis.from_url(desk.home.redis_url()) as cache:
+        try:
+            if how == "evicting":
+                # Whatever is written has to go again at once.
+                cache.config_set("maxmemory-policy", "allkeys-lru")
+                cache.config_set("maxmemory", "1")
+            else:
+                cache.flushall()
+            # The same order again has its one effect; the session is still good.
+            again = desk.api("POST", "/v1/controls/pause", body, headers=headers)
+            assert (again.status, again.body) == (202, paused.body)
+            since_ns = time.time_ns()
+            _wait_trading(desk, f"while the cache is {how}")
+            assert desk.rows(stops) == before
+            on_wif = "select count(*) from trading_trade where asset = 'WIF' and detect_ns >= %s"
+            assert desk.value(on_wif, since_ns) == 0
+        finally:
+            cache.config_set("maxmemory", "0")
+            cache.config_set("maxmemory-policy", "noeviction")
+    key = {"Idempotency-Key": str(uuid4())}
+    assert desk.api("POST", "/v1/controls/resume", body, headers=key).status == 202
 
 
 def test_the_books_are_exact_after_all_kills(desk: Desk) -> None:
