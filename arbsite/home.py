@@ -67,6 +67,10 @@ class Home:
         """Where the engine of a shard writes its process id."""
         return self.path / "run" / f"engine-{shard}.pid"
 
+    def database_mark_file(self, shard: str) -> Path:
+        """What the engine of a shard remembers of its database, to know a restored one."""
+        return self.path / f"database-{shard}.json"
+
     @property
     def ports_file(self) -> Path:
         return self.path / "ports.json"

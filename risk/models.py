@@ -180,11 +180,12 @@ class Incident(models.Model):
 
 
 class Inspection(models.Model):
-    """A look at everything that must be in order: a preflight, or the engine's canaries."""
+    """A look at everything that must be in order before money moves, or while it does."""
 
     class Kind(models.TextChoices):
         PREFLIGHT = "preflight", "Preflight"
         CANARY = "canary", "Canaries"
+        RESTORE = "restore", "Restored database"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=16, choices=Kind.choices)

@@ -182,7 +182,11 @@ def record_inspection(kind: str, checks: Sequence[Check], *, actor: str) -> Insp
 
 
 def _require_green_inspections() -> None:
-    """A desk of real venues goes live with a fresh green preflight and no red canary."""
+    """A desk of real venues goes live with a fresh green preflight and no red canary.
+
+    No desk does while a database that was put back is not accounted for.
+    """
+    _require_green(Inspection.objects.filter(kind="restore").first())
     if settings.IS_SIM:
         return
     latest = Inspection.objects.filter(kind="preflight").first()
@@ -192,15 +196,20 @@ def _require_green_inspections() -> None:
             code="preflight_missing",
             status=409,
         )
-    canary = Inspection.objects.filter(kind="canary").first()
-    for inspection in (latest, canary):
-        if inspection is not None and not inspection.is_green:
-            checks = msgspec.convert(inspection.checks, list[Check])
-            raise DomainError(
-                f"{inspection.get_kind_display()}: red. {reds(checks)}",
-                code=f"{inspection.kind}_red",
-                status=409,
-            )
+    _require_green(latest)
+    _require_green(Inspection.objects.filter(kind="canary").first())
+
+
+def _require_green(inspection: Inspection | None) -> None:
+    """Refuse with what is red and its remedy; an inspection that never was refuses nothing."""
+    if inspection is None or inspection.is_green:
+        return
+    checks = msgspec.convert(inspection.checks, list[Check])
+    raise DomainError(
+        f"{inspection.get_kind_display()}: red. {reds(checks)}",
+        code=f"{inspection.kind}_red",
+        status=409,
+    )
 
 
 def kill(scope: str, *, user: str, key: str, reason: str = "") -> Accepted:

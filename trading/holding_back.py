@@ -38,19 +38,21 @@ class HoldingBack:
             if is_green(checks):
                 risk.settle(CANARY_RED)
 
-        await _written(write)
+        await written(write)
 
     async def obey(self, words: str) -> None:
         """A red canary: OBSERVE, and an incident."""
         if self._is_obeyed:
-            await _written(lambda: risk.hold_back(CANARY_RED, text=words))
+            await written(lambda: risk.hold_back(CANARY_RED, text=words))
 
     async def report(self, text: str, value: str, limit: str) -> None:
         """Sampled decisions would have been refused: OBSERVE stays, and an incident."""
-        await _written(lambda: risk.hold_back(SAMPLES_REFUSED, text=text, value=value, limit=limit))
+        await written(lambda: risk.hold_back(SAMPLES_REFUSED, text=text, value=value, limit=limit))
 
 
-async def _written(write: Callable[[], object]) -> None:
+async def written(write: Callable[[], object]) -> None:
+    """Carry a write out in Django's thread; waits for the database as long as it takes."""
+
     def act() -> None:
         close_old_connections()
         write()

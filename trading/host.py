@@ -20,6 +20,7 @@ import msgspec
 from arbsite import metrics
 from arbsite.bus import Bus
 from arbsite.clock import Clock
+from arbsite.events import Mode
 from arbsite.logs import event_logger
 from feeds import bus_wire
 from feeds.assembly import Venues
@@ -77,6 +78,7 @@ from trading.records import TradeRecord
 from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
+from trading.restored import RestoredDatabase
 from trading.route_quotes import RouteQuotes, RouteSizes
 from trading.sampling import Sampler
 from trading.showing import Showing
@@ -91,6 +93,7 @@ VenuesFactory = Callable[
 ]
 DRAIN_S = 10.0
 READY_LOOK_S = 0.01
+MARK_EVERY_S = 2.0
 
 
 class EngineHost:
@@ -113,6 +116,7 @@ class EngineHost:
         key_name: str = "",
         journal: Callable[[EngineSetup], EngineJournal] | None = None,
         kill_file: Path | None = None,
+        mark_file: Path | None = None,
         began_ns: int | None = None,
         limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
         orders_per_minute: OrdersPerMinute = OrdersPerMinute(),  # noqa: B008 - immutable
@@ -127,6 +131,7 @@ class EngineHost:
             dsn, shard=shard, holder=holder, silent_after_s=lease_silent_s, key_name=key_name
         )
         self._store = TradeStore(dsn, shard=shard, clock=clock)
+        self._restored = RestoredDatabase(self._store, mark_file, clock, shard=shard)
         self._state = DeskState(self._store, clock)
         self._tasks = ProcessTasks()
         self._measure = Measure()
@@ -160,7 +165,7 @@ class EngineHost:
             store=self._store,
             clock=clock,
             emit=self.apply,
-            mode=lambda asset: self.local_kill.mode(self._state.mode(asset)),
+            mode=self._mode,
             settings=self._state.settings.__getitem__,
             hedge_market=self._hedge_market,
             raise_stop=self._link.raise_stop,
@@ -230,10 +235,12 @@ class EngineHost:
         self._tasks.stopping.set()
 
     async def _take_over(self) -> None:
-        self._store.epoch = await self._lease.acquire()
+        self._store.epoch = await self._lease.acquire(beyond=self._restored.least_epoch)
         self._start.leased(after_standby=self._lease.has_stood_by)
         self._tasks.start(self.local_kill.watch(self._link.record_local_kill), "local-kill")
         self._tasks.every(1.0, self._beat, "lease")
+        await self._restored.compare(self._lease.found)
+        self._tasks.every(MARK_EVERY_S, self._restored.keep, "database-mark", at_once=False)
         await self._link.read()
         await self._link.obey_restart_rule(self._lease, self._max_recent_starts)
         self._tasks.start(self._link.listen(), "listen")
@@ -249,6 +256,10 @@ class EngineHost:
             self._deciding = False
             await self._outage.last()
             raise
+
+    def _mode(self, asset: str) -> Mode:
+        """What may be sent for an asset: the desk's word, or less."""
+        return self._restored.mode(self.local_kill.mode(self._state.mode(asset)))
 
     def _obey_local_kill(self) -> None:
         self._deciding = False
@@ -318,10 +329,17 @@ class EngineHost:
         self._tasks.start(watched, "canaries")
         self._tasks.start(
             keep_reconciling(
-                self._store, self._executor, self._venues.kraken, self._clock, self._gap
+                self._store,
+                self._executor,
+                self._venues.kraken,
+                self._clock,
+                self._gap,
+                self._restored,
             ),
             "reconcile",
         )
+        if self._restored.unsure is not None:
+            self._gap.set()
         # A generation-2 collection with Django loaded costs 12 ms; what lives now lives on.
         gc.collect()
         gc.freeze()

@@ -13,9 +13,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 
-from arbsite.clock import utc_now
+from arbsite.clock import ns_from_at, utc_now
 from arbsite.errors import Fenced, SetupError
 from arbsite.logs import event_logger
 
@@ -27,6 +28,13 @@ RESTART_WINDOW = timedelta(minutes=10)
 
 class LeaseLost(Fenced):
     """The lease's connection is gone; another engine may hold the shard by now."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The lease as it stood before it was taken."""
+
+    epoch: int
+    heartbeat_ns: int
 
 
 # Whoever has the shard's advisory lock in this database; the key is one signed bigint.
@@ -78,11 +86,14 @@ class Lease:
         self.epoch = 0
         self.recent_starts = 0
         self.has_stood_by = False
+        self.found: Found | None = None
 
-    async def acquire(self) -> int:
+    async def acquire(self, *, beyond: int = 0) -> int:
         """Wait for the lock, raise the epoch and count this start; returns the epoch.
 
-        Raises SetupError when another shard's engine uses the same Kraken key.
+        The epoch is past the database's and past `beyond`, one that an engine is known to
+        have had though the database may have forgotten it. Raises SetupError when another
+        shard's engine uses the same Kraken key.
         """
         self._conn = await self._connect()
         await self._wait_for_lock()
@@ -93,16 +104,23 @@ class Lease:
             )
         now = utc_now()
         async with self._conn.transaction():
+            self.found = await self._read_found()
             row = await (
                 await self._conn.execute(
                     """
                     INSERT INTO trading_enginelease (shard, epoch, holder, heartbeat_at)
-                    VALUES (%s, 1, %s, %s)
-                    ON CONFLICT (shard) DO UPDATE SET epoch = trading_enginelease.epoch + 1,
+                    VALUES (%(shard)s, %(beyond)s + 1, %(holder)s, %(now)s)
+                    ON CONFLICT (shard) DO UPDATE SET
+                        epoch = greatest(trading_enginelease.epoch, %(beyond)s) + 1,
                         holder = EXCLUDED.holder, heartbeat_at = EXCLUDED.heartbeat_at
                     RETURNING epoch
                     """,
-                    [self._shard, self._holder, now],
+                    {
+                        "shard": self._shard,
+                        "beyond": beyond,
+                        "holder": self._holder,
+                        "now": now,
+                    },
                 )
             ).fetchone()
             assert row is not None
@@ -135,6 +153,10 @@ class Lease:
                 log.error("lease.holder_silent", shard=self._shard, seconds=round(still_s, 1))
                 await self._execute(END_HOLDER_SQL, self._lock_name)
             await asyncio.sleep(STANDBY_POLL_S)
+
+    async def _read_found(self) -> Found | None:
+        row = await self._read_heartbeat()
+        return Found(row[0], ns_from_at(row[1])) if row else None
 
     async def _read_heartbeat(self) -> Any:
         found = await self._execute(

@@ -18,6 +18,7 @@ from arbsite.errors import QueryFailed
 from arbsite.logs import event_logger
 from feeds.venues.base import CexTrading
 from trading.executor import Executor
+from trading.restored import RestoredDatabase
 from trading.store import TradeStore
 
 log = event_logger(__name__)
@@ -57,36 +58,51 @@ async def _reconcile_until_told(
 
 
 async def keep_reconciling(
-    store: TradeStore, executor: Executor, kraken: CexTrading, clock: Clock, gap: asyncio.Event
+    store: TradeStore,
+    executor: Executor,
+    kraken: CexTrading,
+    clock: Clock,
+    gap: asyncio.Event,
+    restored: RestoredDatabase | None = None,
 ) -> None:
     """Compare every few seconds, and at once when the private stream says it missed something.
 
-    DEAD is revisable: the venue may show an order later than our proof waited for it.
+    DEAD is revisable: the venue may show an order later than our proof waited for it. A
+    database that may lack trades is compared as far back as needed: once, and when asked.
     """
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECONCILE_EVERY_S):
                 await gap.wait()
+        is_asked, unsure = gap.is_set(), restored.unsure if restored else None
         gap.clear()
+        since_ns = clock.now_ns() - LOOK_BACK_NS
+        is_judging = unsure is not None and restored and (is_asked or not restored.is_judged)
+        if unsure is not None and is_judging:
+            since_ns = min(since_ns, unsure.since_ns)
         try:
-            await reconcile_fills(store, executor, kraken, since_ns=clock.now_ns() - LOOK_BACK_NS)
+            unknown = await reconcile_fills(store, executor, kraken, since_ns=since_ns)
+            if restored and is_judging and unknown is not None:
+                await restored.judge(unknown)
+                await restored.keep()
         except (QueryFailed, psycopg.OperationalError) as error:
             log.info("recovery.not_reconciled", error=str(error)[:200])
 
 
 async def reconcile_fills(
     store: TradeStore, executor: Executor, kraken: CexTrading, *, since_ns: int
-) -> None:
+) -> set[str] | None:
     """Hand every trade record of an order we do not know to the trade it belongs to.
 
     A record names the venue's order id only. The client ids of attempts that were proven
-    dead are asked for one by one; what remains is of nobody and raises a stop.
+    dead are asked for one by one; what remains is of nobody, raises a stop and is returned.
+    None while orders of ours are being found, and nobody can tell.
     """
     records = await kraken.fills(since_ns=since_ns)
     known = await store.known_order_ids(since_ns=since_ns - LOOK_BACK_NS)
     strays = {record.order_id for record in records} - known - executor.live_order_ids
     if not strays:
-        return
+        return set()
     log.warning("recovery.unknown_orders", order_ids=sorted(strays))
     owner: dict[str, str] = {}
     for cl_ord_id in await store.unfound_client_ids(since_ns=since_ns):
@@ -98,3 +114,4 @@ async def reconcile_fills(
             executor.deliver(msgspec.structs.replace(record, cl_ord_id=owner[record.order_id]))
         elif record.order_id in strays and not is_too_early:
             executor.deliver(record)
+    return None if is_too_early else strays - owner.keys()

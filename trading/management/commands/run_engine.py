@@ -70,6 +70,7 @@ class Command(BaseCommand):
 
     async def _run(self, options: dict[str, Any], markets: list[Market]) -> None:
         clock, home = SystemClock(), current_home()
+        (home.path / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
         bus = bus_from_url(settings.BUS_URL)
         is_hosting_feeds = options["feeds"] == "inline"
         recorder = assembly.market_recorder(markets, clock) if is_hosting_feeds else None
@@ -94,6 +95,7 @@ class Command(BaseCommand):
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
             kill_file=home.kill_file,
+            mark_file=home.database_mark_file(options["shard"]),
             sample_share=0.0 if settings.IS_SIM else settings.SPREADLINE_OBSERVE_SAMPLE_SHARE,
             began_ns=process_began_ns(),
             limits=ResidualLimits(
@@ -110,7 +112,6 @@ class Command(BaseCommand):
             loop.add_signal_handler(number, host.stop)
         loop.add_signal_handler(signal.SIGUSR1, host.local_kill.pull, "a signal")
         pid_file = home.engine_pid_file(options["shard"])
-        pid_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         pid_file.write_text(str(os.getpid()))
         try:
             await host.run()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from trading.lease import Lease
 from trading.ports import Desk, HedgeMarket, Protocolled
 from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
+from trading.restored import RestoredDatabase
 from trading.store import TradeStore
 from trading.tests.intents import make_intent, make_settings
 
@@ -37,9 +39,12 @@ SLACK_PPM = 2_000
 class EngineProcess:
     """One life of the engine."""
 
-    def __init__(self, scene: Scene, store: TradeStore, protocol: Protocolled) -> None:
+    def __init__(
+        self, scene: Scene, store: TradeStore, protocol: Protocolled, mark_file: Path | None
+    ) -> None:
         venues = scene.venues
         self.store = store
+        self.restored = RestoredDatabase(store, mark_file, venues.clock, shard="main")
         self.heard: list[EngineInput] = []
         self.gap = asyncio.Event()
         self.kraken: KrakenTrading = venues.kraken_client(self._hear)
@@ -50,7 +55,7 @@ class EngineProcess:
             store=store,
             clock=venues.clock,
             emit=self.heard.append,
-            mode=lambda _: scene.mode,
+            mode=lambda _: self.restored.mode(scene.mode),
             settings=lambda _: scene.settings,
             hedge_market=lambda _: scene.hedge_market(),
             raise_stop=scene.raise_stop,
@@ -72,7 +77,9 @@ class EngineProcess:
         while not (self.kraken.is_ready and self.solana.is_ready):
             await asyncio.sleep(0.05)
         busy = await recover(self.store, self.executor, self.kraken, self.desk.clock)
-        work = keep_reconciling(self.store, self.executor, self.kraken, self.desk.clock, self.gap)
+        work = keep_reconciling(
+            self.store, self.executor, self.kraken, self.desk.clock, self.gap, self.restored
+        )
         self.tasks.append(asyncio.create_task(work))
         return busy
 
@@ -136,15 +143,17 @@ class Scene:
         self,
         make_store: Callable[..., TradeStore] = TradeStore,
         protocol: Protocolled = Protocolled(),  # noqa: B008 - immutable
+        mark_file: Path | None = None,
     ) -> EngineProcess:
         """Start an engine under the next epoch (its predecessor's lock is gone)."""
         lease = Lease(self.dsn, shard="main", holder=f"engine {len(self.engines)}")
         store = make_store(self.dsn, shard="main", clock=self.venues.clock)
-        store.epoch = await lease.acquire()
+        engine = EngineProcess(self, store, protocol, mark_file)
+        store.epoch = await lease.acquire(beyond=engine.restored.least_epoch)
         await lease.release()
         await store.open()
-        engine = EngineProcess(self, store, protocol)
         self.engines.append(engine)
+        await engine.restored.compare(lease.found)
         await engine.start()
         return engine
 
