@@ -65,10 +65,10 @@ class BookAlone:
 
     def turn(self, frames: list[bytes]) -> int:
         """Verify each frame; how many were bad."""
-        book, bad = self.book, 0
+        update, snapshot, bad = self.book.apply_update, self.book.apply_snapshot, 0
         for frame in frames:
             message = decode_frame(frame)
-            apply = book.apply_snapshot if message.type == "snapshot" else book.apply_update
+            apply = update if message.type == "update" else snapshot
             for entry in message.data:
                 if not apply(entry.bids, entry.asks, entry.checksum):
                     bad += 1

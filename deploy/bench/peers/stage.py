@@ -28,9 +28,10 @@ def serve(turn: Turn, version: str, prepare: Callable[[bytes], bytes] | None = N
     for line in sys.stdin:
         start, stop = (int(word) for word in line.split())
         share = frames[start:stop]
-        began = time.perf_counter_ns()
+        # Processor time: all of them compute only, and others may share the cores.
+        began = time.process_time_ns()
         bad = turn(share)
-        answer({"took_ns": time.perf_counter_ns() - began, "bad": bad})
+        answer({"took_ns": time.process_time_ns() - began, "bad": bad})
 
 
 def answer(fields: dict[str, object]) -> None:

@@ -35,6 +35,7 @@ class BookEntry(msgspec.Struct, gc=False):
 class BookFrame(msgspec.Struct, gc=False):
     """A `book` message."""
 
+    channel: Literal["book"]
     type: Kind
     data: list[BookEntry]
 

@@ -43,8 +43,6 @@ from feeds.venues.kraken.tokens import (
 Raw = msgspec.Raw
 Precision = Annotated[int, msgspec.Meta(ge=0, le=18)]
 
-_BOOK_START = b'{"channel":"book"'
-_START = slice(len(_BOOK_START))
 _ABSENT = Raw(b"")
 
 
@@ -141,10 +139,11 @@ _pair_decoder = msgspec.json.Decoder(_WirePair)
 def decode_frame(frame: bytes) -> Message:
     """Read one text frame. Raises FeedCorrupt, and only FeedCorrupt, on a malformed one."""
     try:
-        # The order of keys may change; then the general way below reads the same.
-        if frame[_START] == _BOOK_START:
+        try:
             return _decode_book(frame)
-        return _decode_envelope(_envelope_decoder.decode(frame), frame)
+        except msgspec.ValidationError:
+            # Nearly every frame is a book; the others can afford the detour.
+            return _decode_envelope(_envelope_decoder.decode(frame), frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FeedCorrupt(f"malformed frame: {error}") from error
 
@@ -153,6 +152,7 @@ def _decode_envelope(envelope: _Envelope, frame: bytes) -> Message:
     if envelope.method or envelope.error or envelope.capital_error:
         return _reply(envelope)
     if envelope.channel == "book":
+        # A bad one: once more, for what is wrong with it.
         return _decode_book(frame)
     if not envelope.channel:
         raise FeedCorrupt("neither a channel message nor an answer")
