@@ -39,24 +39,17 @@ class CexLeg:
 
     # ---- sending --------------------------------------------------------------------
 
+    def make_ready(self) -> None:
+        """Have the order encoded before it is known to be durable; nothing leaves."""
+        self._desk.kraken.make_ready(self._order())
+
     async def send(self) -> None:
         """Hand the order to the venue, once. The attempt must be durable as SENDING."""
         attempt = self.attempt
         assert attempt.state == "sending"
-        assert attempt.cl_ord_id is not None
-        assert attempt.limit_price is not None
-        assert attempt.deadline_ns is not None
         self.is_sending = True
-        order = CexOrder(
-            cl_ord_id=attempt.cl_ord_id,
-            symbol=self._intent.spec.cex_symbol,
-            side="buy" if attempt.side == "buy" else "sell",
-            qty=attempt.qty,
-            limit_price=attempt.limit_price,
-            deadline_ns=attempt.deadline_ns,
-        )
         try:
-            ack = await self._desk.kraken.submit(order)
+            ack = await self._desk.kraken.submit(self._order())
         except NotSent as error:
             attempt.sent_ns = None
             self._move("send_failed_before_wire", str(error))
@@ -76,6 +69,20 @@ class CexLeg:
                 self._move("acked")
         finally:
             self.is_sending = False
+
+    def _order(self) -> CexOrder:
+        attempt = self.attempt
+        assert attempt.cl_ord_id is not None
+        assert attempt.limit_price is not None
+        assert attempt.deadline_ns is not None
+        return CexOrder(
+            cl_ord_id=attempt.cl_ord_id,
+            symbol=self._intent.spec.cex_symbol,
+            side="buy" if attempt.side == "buy" else "sell",
+            qty=attempt.qty,
+            limit_price=attempt.limit_price,
+            deadline_ns=attempt.deadline_ns,
+        )
 
     # ---- what the venue says --------------------------------------------------------
 

@@ -72,6 +72,11 @@ class DexLeg:
 
     # ---- sending --------------------------------------------------------------------
 
+    def make_ready(self) -> None:
+        """Have the request encoded before it is known to be durable; nothing leaves."""
+        if self.attempt.raw_tx is not None:
+            self._desk.solana.make_ready(self.attempt.raw_tx)
+
     async def send(self) -> None:
         """Broadcast the stored bytes; the attempt must be durable as SENDING."""
         attempt = self.attempt

@@ -85,6 +85,8 @@ class Executor:
             attempts=planned,
         )
         funds = self._desk.funds()
+        # Runs while the server writes: after the commit nothing is left but to send.
+        readying = asyncio.create_task(self._make_ready(trade))
         asked_ns = self._desk.clock.monotonic_ns()
         try:
             verdict = await self._desk.store.record_intent(
@@ -95,19 +97,26 @@ class Executor:
                 window=window,
                 needs=needs_of(intent, funds, swaps_of(settings.max_hedges)) if funds else (),
             )
-            self._desk.intent_committed(self._desk.clock.monotonic_ns() - asked_ns)
+            committed_ns = self._desk.clock.monotonic_ns()
         except NotSent as error:
             self._refuse(intent, str(error))
             return
         except OutcomeUnknown as error:
             log.warning("intent.commit_unknown", error=str(error)[:200])
-            verdict = await self._ask_for(trade)
+            verdict, committed_ns = await self._ask_for(trade), None
         if verdict != "recorded":
             self._refuse(intent, verdict)
             return
-        runner = self._adopt(trade)
+        runner = await readying
         runner.start(decided_monotonic_ns=decided_monotonic_ns)
         self._run(runner)
+        if committed_ns is not None:
+            self._desk.intent_committed(committed_ns - asked_ns)
+
+    async def _make_ready(self, trade: TradeRecord) -> TradeRunner:
+        runner = self._adopt(trade)
+        runner.make_ready()
+        return runner
 
     async def _is_rate_kept(self, intent: Intent) -> bool:
         """Whether two more orders stay within the rate; a breach stops its scope."""

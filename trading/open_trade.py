@@ -133,6 +133,10 @@ class OpenTrade:
         self._asking.pop(attempt.id, None)
         self._note_end(task)
 
+    def make_ready(self, attempt: AttemptRecord) -> None:
+        """Have a SENDING attempt's message encoded while its row is still being written."""
+        (self.cex.get(attempt.id) or self.dex[attempt.id]).make_ready()
+
     def send(self, attempt: AttemptRecord) -> None:
         """Hand a durable SENDING attempt to its venue beside everything else."""
         self.floor.rate.note(self.trade.intent.asset)
@@ -144,7 +148,10 @@ class OpenTrade:
         leg, intent = self.cex.get(attempt.id) or self.dex[attempt.id], self.trade.intent
         if any(each is attempt for each in self.trade.first_attempts()):
             self.wired_ns = self.desk.clock.now_ns()
-            self.desk.first_sent(attempt.leg, self.wired_ns - intent.detect_ns)
+            # Counted two rounds of the loop later: the message leaves in the next one.
+            took_ns = self.wired_ns - intent.detect_ns
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self.desk.first_sent, attempt.leg, took_ns)
         await leg.send()
 
     def _sent(self, task: asyncio.Task[None]) -> None:

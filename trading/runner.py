@@ -68,6 +68,12 @@ class TradeRunner:
             )
         return False
 
+    def make_ready(self) -> None:
+        """Do beforehand what sending the first attempts takes, except for sending them."""
+        for attempt in self.trade.attempts:
+            if attempt.state == "sending":
+                self._hand.make_ready(attempt)
+
     def start(self, *, decided_monotonic_ns: int) -> None:
         """Send what was recorded as SENDING, unless the decision has grown too old.
 

@@ -123,6 +123,9 @@ class CexTrading(Protocol):
     def is_ready(self) -> bool:
         """Whether an order can be sent now: socket up and token valid."""
 
+    def make_ready(self, order: CexOrder) -> None:
+        """Do beforehand what `submit` of this order can; sends nothing and promises nothing."""
+
     async def submit(self, order: CexOrder) -> CexAck:
         """Send once. NotSent | Rejected | OutcomeUnknown; never retries by itself."""
 
@@ -284,6 +287,9 @@ class DexTrading(Protocol):
 
     def watch(self, signature: str) -> None:
         """Report sightings of this signature to the sink from now on."""
+
+    def make_ready(self, raw: bytes) -> None:
+        """Do beforehand what `broadcast` of these bytes can; sends nothing."""
 
     async def broadcast(self, raw: bytes) -> None:
         """Send the same signed bytes to every endpoint. NotSent | Rejected | OutcomeUnknown."""

@@ -45,6 +45,16 @@ class _InFlight:
     answer: asyncio.Future[Reply]
 
 
+@dataclass(slots=True)
+class _Ready:
+    """An order encoded for one connection, its request number taken."""
+
+    order: CexOrder
+    stream: PrivateStream
+    req_id: int
+    frame: bytes
+
+
 class KrakenTrading:
     """One account's trading side. Run it as a task; cancel it to stop."""
 
@@ -77,6 +87,7 @@ class KrakenTrading:
         self._stream: PrivateStream | None = None
         self._in_flight: dict[int, _InFlight] = {}
         self._sent: OrderedDict[str, None] = OrderedDict()
+        self._ready: _Ready | None = None
         self._down_reason = ""
 
     # The private socket
@@ -160,6 +171,17 @@ class KrakenTrading:
         """Whether an order can be sent now: socket up, both subscriptions answered."""
         return self._stream is not None and self._stream.is_up
 
+    def make_ready(self, order: CexOrder) -> None:
+        """Encode an order that may be submitted next; the last one is kept.
+
+        Whether it may leave (the socket, its deadline, the limits) is asked by `submit`.
+        """
+        stream = self._stream
+        if stream is not None and stream.is_up and _has_numbers(order):
+            req_id = stream.link.next_req_id()
+            frame = requests.add_order(req_id, order, stream.token)
+            self._ready = _Ready(order, stream, req_id, frame)
+
     async def submit(self, order: CexOrder) -> CexAck:
         """Send once. NotSent | Rejected | OutcomeUnknown; never retries by itself.
 
@@ -171,8 +193,7 @@ class KrakenTrading:
             raise NotSent("the private socket is not up")
         if order.cl_ord_id in self._sent:
             raise OutcomeUnknown(f"{order.cl_ord_id} was sent before and is not sent again")
-        req_id = stream.link.next_req_id()
-        frame = self._frame_of(order, req_id, stream.token)
+        req_id, frame = self._frame_of(order, stream)
         if not self._limiter.try_spend(order.symbol):
             raise NotSent(f"our own order counter of {order.symbol} is full")
         self._note_sent(order.cl_ord_id)
@@ -190,12 +211,17 @@ class KrakenTrading:
             raise OutcomeUnknown(f"the socket dropped: {error}") from error
         return self._ack_from(order, reply)
 
-    def _frame_of(self, order: CexOrder, req_id: int, token: str) -> bytes:
-        if not all(value.is_finite() and value > 0 for value in (order.qty, order.limit_price)):
+    def _frame_of(self, order: CexOrder, stream: PrivateStream) -> tuple[int, bytes]:
+        """The order's request number and frame for this connection; NotSent when it is late."""
+        if not _has_numbers(order):
             raise NotSent("quantity and limit price must be positive numbers")
         if self._clock.now_ns() >= order.deadline_ns:
             raise NotSent("the order's deadline has passed")
-        return requests.add_order(req_id, order, token)
+        ready, self._ready = self._ready, None
+        if ready is not None and ready.stream is stream and ready.order == order:
+            return ready.req_id, ready.frame
+        req_id = stream.link.next_req_id()
+        return req_id, requests.add_order(req_id, order, stream.token)
 
     def _note_sent(self, cl_ord_id: str) -> None:
         self.counters.orders_sent += 1
@@ -261,3 +287,7 @@ class KrakenTrading:
     async def server_time_ns(self) -> int:
         """The venue's clock (whole seconds), to compare with ours. QueryFailed."""
         return await self._account.server_time_ns()
+
+
+def _has_numbers(order: CexOrder) -> bool:
+    return all(value.is_finite() and value > 0 for value in (order.qty, order.limit_price))

@@ -144,7 +144,9 @@ class RpcChannel:
         ]
         return sorted(usable, key=rank)
 
-    async def call(self, endpoint: RpcEndpoint, method: str, params: list[Any]) -> msgspec.Raw:
+    async def call(
+        self, endpoint: RpcEndpoint, method: str, params: list[Any] | msgspec.Raw
+    ) -> msgspec.Raw:
         """Perform one call on one endpoint; RpcFailed on anything but a result."""
         self._number += 1
         self.counters.calls += 1

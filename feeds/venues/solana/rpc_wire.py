@@ -191,7 +191,7 @@ class SignatureResult(msgspec.Struct, frozen=True):
     value: Any
 
 
-def request(number: int, method: str, params: list[Any]) -> bytes:
+def request(number: int, method: str, params: list[Any] | msgspec.Raw) -> bytes:
     """Encode one JSON-RPC request."""
     return msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
 

@@ -190,6 +190,10 @@ class SolanaTrading:
 
     # ------------------------------------------------------------------- send
 
+    def make_ready(self, raw: bytes) -> None:
+        """Encode bytes that may be broadcast next."""
+        self.rpc.make_ready(raw)
+
     async def broadcast(self, raw: bytes) -> None:
         """Hand the same signed bytes to every endpoint; returns at the first acceptance.
 
@@ -235,8 +239,9 @@ class SolanaTrading:
     def watch(self, signature: str) -> None:
         """Report sightings of this signature to the sink from now on."""
         if self._watch.add(signature, self._clock.monotonic_ns()):
-            # A round of the loop later: the swap that follows is to leave before the question.
-            asyncio.get_running_loop().call_soon(self._want_signature, signature)
+            # Two rounds of the loop later: the swap that follows leaves in the next one.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._want_signature, signature)
 
     def _want_signature(self, signature: str) -> None:
         for socket in self._sockets:
