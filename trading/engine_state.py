@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from trading.intent import (
     AssetSettings,
     ChainFeesKnown,
     DeskUsage,
+    Effect,
     FeesKnown,
     Intent,
     VenuesReady,
@@ -28,6 +30,9 @@ from trading.intent import (
 from trading.legs import OrderModel
 from trading.projection import Reservations
 from trading.staleness import StalenessModel
+
+Takers = dict[type, Callable[[Any], list[Effect]]]
+"""Who takes which of the engine's inputs into this state, and says what has to be done."""
 
 
 class EngineModel(msgspec.Struct, frozen=True):
