@@ -15,7 +15,8 @@ from uuid import UUID
 import msgspec
 
 from risk.gates import GATES, Candidate
-from trading.evaluation import Sized, Terms
+from trading.evaluation import Sized
+from trading.terms import Terms
 
 # How far the worth may move, as a part of the value, before it is priced again: so much
 # may a window's peak, its size and its value over time be off.

@@ -19,15 +19,17 @@ from risk.anomaly import BasisDetector, BasisModel
 from risk.gates import GateLimits
 from trading.anchor import Anchor
 from trading.bidding import Congestion, OddsTable
-from trading.evaluation import Look, Sized, Terms, edge_bounds, look
+from trading.evaluation import Sized
 from trading.feed_state import SOL_SYMBOL, PoolCurve
 from trading.integrity import IntegrityWatch
 from trading.intent import AssetSettings, DayUsage, Execute, SlackSplit
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
+from trading.looks import Look, edge_bounds, look
 from trading.projection import OwnTrades
 from trading.route_quoted import RouteQuoted
 from trading.staleness import StalenessModel, StalenessWatch
+from trading.terms import Terms
 from trading.windows import Source, WindowTracker
 
 Decision = Literal["taken", "stored", "refused", "watched"]

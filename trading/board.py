@@ -19,8 +19,8 @@ from trading.anchor import PROBE
 from trading.asset_state import AssetState
 from trading.controls import GLOBAL
 from trading.engine_state import EngineState
-from trading.evaluation import Look
 from trading.gate_view import gate_state_of
+from trading.looks import Look
 from trading.staleness import RULES, VENUES
 
 _MS: Final = 1_000_000

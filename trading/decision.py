@@ -16,10 +16,11 @@ from risk.gates import Refused, check
 from trading.anchor import PROBE, STATE_GATES, VALUE_GATES, Anchor
 from trading.asset_state import AssetState, Decision, Said
 from trading.engine_state import EngineState
-from trading.evaluation import Found, Look, Scene, Sized, find_size, price_size
+from trading.evaluation import Found, Scene, Sized, find_size, price_size
 from trading.gate_view import candidate_of, gate_state_of
 from trading.intent import Effect, Execute, NoteWindow, WindowRow
 from trading.intent_making import intent_of
+from trading.looks import Look
 from trading.projection import reservation_of, swaps_of
 from trading.routed import OF_THE_AMOUNT, priced_route, route_in_force
 from trading.scene import fault_beside_pool, rebuild_terms, scene_of, snapshot_of

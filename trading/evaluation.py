@@ -1,14 +1,13 @@
-"""One asset, one moment: how wide is the gap, what does it cost, what would it earn.
+"""One direction with an edge, one moment: the best size, quoted exactly and priced.
 
-First a `Look` at the tops in a few float operations, which is all that most ticks need;
-only where the first unit pays for its costs the size walk, the exact quotes and the PnL
-terms follow. Pure; called by the engine. Not here: windows, gates, what to do about it.
+Follows a `Look` that saw the first unit pay for its costs: the size walk, the exact quotes,
+the PnL terms, the two limits. Pure; called by `decision` and `routed`. Not here: the tops
+(`looks`), the costs that do not change with a tick (`terms`), windows, gates.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,18 +16,12 @@ from arbsite.units import decimal_from_int
 from feeds.market.events import BookUpdated
 from feeds.market.pools import QuoteRefused
 from feeds.market.spec import Direction, MarketSpec
-from trading.bidding import Congestion, TipOdds, best_bid
+from trading.bidding import best_bid
 from trading.compute_units import PRIOR_LIMIT, ROUTE, ComputeLimit
 from trading.feed_state import PoolCurve
-from trading.intent import EVEN_SPLIT, AssetSettings, OrderVerdict, PnlTerms, SlackSplit
-from trading.landing import Posterior
-from trading.legs import (
-    OrderModel,
-    choose_order,
-    drift_risk_bps,
-    leg_risk_bps,
-    unwind_if_failed_bps,
-)
+from trading.intent import EVEN_SPLIT, AssetSettings, OrderVerdict, PnlTerms
+from trading.legs import drift_risk_bps, unwind_if_failed_bps
+from trading.looks import Look
 from trading.pricing import (
     Costs,
     EdgeBudget,
@@ -37,7 +30,6 @@ from trading.pricing import (
     bound_budget,
     chain_fee_usd,
     edge_budget,
-    fraction_from_bps,
     predicted_pnl,
     success_usd,
 )
@@ -47,14 +39,13 @@ from trading.sizing import (
     Available,
     BestSize,
     Ladder,
-    SizeLimits,
     best_size,
     caps_from,
     lot_raw,
     lots_floor,
     quote_exactly,
-    size_limits,
 )
+from trading.terms import Terms, decimal_from_float, fraction_from_float, verdict_of
 
 _OWN_CAPS: Final = (
     "inventory_kraken",
@@ -63,173 +54,7 @@ _OWN_CAPS: Final = (
     "desk_open",
     "desk_daily",
 )
-_ONE: Final = Decimal(1)
 _ZERO: Final = Decimal(0)
-_ROUNDING: Final = 1e-9
-
-
-class Rates(msgspec.Struct, frozen=True, gc=False):
-    """What is proportional in one direction: kept of a price with and without the min edge.
-
-    `walk` includes the minimum edge (it shapes the size), `net` only true costs (shown),
-    `certain` only those that no odds and no order of the legs can spare.
-    """
-
-    walk: float
-    net: float
-    certain: float
-
-
-class Odds(msgspec.Struct, frozen=True):
-    """What the leg-order policy and the bid are chosen with.
-
-    `tiers` are the tips allowed now, cheapest first; `cu_price` the priority price in force,
-    `compute` the units each way of trading asks for, as far as measured.
-    """
-
-    taker: Decimal
-    tiers: tuple[TipOdds, ...]
-    congestion: Congestion
-    cu_price: int
-    filling: Posterior
-    model: OrderModel
-    compute: dict[str, ComputeLimit] = {}
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """All that costs and sizes depend on and that does not change with every tick."""
-
-    taker: Decimal
-    taker_rate: float
-    limits: SizeLimits
-    base_fee_lamports: int
-    odds: Odds
-    haircut: Decimal
-    basis: Decimal
-    inventory: dict[str, Decimal]
-    rates: dict[str, Rates]
-    slack: SlackSplit | None = None
-
-
-class Look(msgspec.Struct, frozen=True, gc=False):
-    """The tops of one direction: gross gap, net of proportional costs, first-unit edge."""
-
-    direction: Direction
-    cex_ticks: int
-    gross_bps: float
-    net_bps: float
-    has_edge: bool
-
-
-class Sized(msgspec.Struct, frozen=True):
-    """The best feasible size of one direction, quoted exactly and priced.
-
-    `landed_value_usd` is the decision value as if the swap were certain to succeed: what
-    makes a window (whoever lands could have it), while the intent must pay at our odds.
-    `window_only` marks a size that our own balances or day cap do not allow: it makes a
-    window (somebody could have), but never an intent; `capped_lots` is what we could do.
-    """
-
-    direction: Direction
-    quotes: LegQuotes
-    pnl: PnlTerms
-    landed_value_usd: Decimal
-    verdict: OrderVerdict
-    cu_price_micro_lamports: int
-    tip_lamports: int
-    notional_usd: Decimal
-    cex_cost: Decimal
-    budget: EdgeBudget | None
-    limited_by: str
-    gross_bps: float
-    net_bps: float
-    window_only: bool
-    capped_lots: int
-    route: RouteQuoted | None = None
-    compute: ComputeLimit | None = None
-
-
-def terms_from(
-    settings: AssetSettings,
-    odds: Odds,
-    *,
-    base_fee_lamports: int,
-    basis: Decimal,
-    inventory: dict[str, Decimal],
-    slack: SlackSplit | None = None,
-) -> Terms:
-    """Gather the proportional costs of both directions.
-
-    The leg risk of the walk takes the failed-transaction fee as nothing: in bps of a
-    notional worth trading it is below 0.1; the stored verdict counts it exactly.
-    """
-    verdict = _verdict(settings, odds, odds.tiers[-1], edge_bps=0.0, fail_fee_bps=0.0)
-    leg_risk = _fraction(leg_risk_bps(verdict, odds.model))
-    haircut = fraction_from_bps(settings.haircut_bps)
-    min_edge = fraction_from_bps(settings.min_edge_bps)
-    rates = {}
-    for direction, sign in (("buy_dex_sell_cex", -1), ("buy_cex_sell_dex", 1)):
-        certain = odds.taker + haircut + basis + inventory[direction]
-        costs = certain + leg_risk
-        rates[direction] = Rates(
-            walk=float(_ONE + sign * (costs + min_edge)),
-            net=float(_ONE + sign * costs),
-            certain=float(_ONE + sign * certain),
-        )
-    return Terms(
-        taker=odds.taker,
-        taker_rate=float(odds.taker),
-        limits=size_limits(settings),
-        base_fee_lamports=base_fee_lamports,
-        odds=odds,
-        haircut=haircut,
-        basis=basis,
-        inventory=inventory,
-        rates=rates,
-        slack=slack,
-    )
-
-
-def look(book: BookUpdated, curve: PoolCurve, unit: float, terms: Terms, *, rising: bool) -> Look:
-    """Compare best bid or ask with the pool's marginal price, before and after costs.
-
-    `unit` is the pool-quote value of a tick (`sizing.tick_value`). Both sides must exist.
-    """
-    kept = 1 - curve.fee
-    if rising:
-        ticks = book.bids[0][0]
-        ratio = ticks * unit / curve.price
-        rates = terms.rates["buy_dex_sell_cex"]
-        return Look(
-            "buy_dex_sell_cex",
-            ticks,
-            (ratio - 1) * 1e4,
-            (ratio * rates.net * kept - 1) * 1e4,
-            ratio * rates.walk * kept > 1,
-        )
-    ticks = book.asks[0][0]
-    ratio = curve.price / (ticks * unit)
-    rates = terms.rates["buy_cex_sell_dex"]
-    return Look(
-        "buy_cex_sell_dex",
-        ticks,
-        (ratio - 1) * 1e4,
-        (ratio * kept / rates.net - 1) * 1e4,
-        ratio * kept > rates.walk,
-    )
-
-
-def edge_bounds(curve: PoolCurve, unit: float, terms: Terms) -> tuple[float, float]:
-    """Ticks that a best bid must exceed, or a best ask undercut, before `look` sees an edge.
-
-    Wider than the look's own limits by far more than its rounding, by nothing that matters.
-    """
-    kept = 1 - curve.fee
-    worth = curve.price / unit
-    return (
-        worth / (terms.rates["buy_dex_sell_cex"].walk * kept) * (1 - _ROUNDING),
-        worth * kept / terms.rates["buy_cex_sell_dex"].walk * (1 + _ROUNDING),
-    )
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -263,6 +88,34 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     window_only: bool
     limited_by: str
     worth_usd: float
+
+
+class Sized(msgspec.Struct, frozen=True):
+    """The best feasible size of one direction, quoted exactly and priced.
+
+    `landed_value_usd` is the decision value as if the swap were certain to succeed: what
+    makes a window (whoever lands could have it), while the intent must pay at our odds.
+    `window_only` marks a size that our own balances or day cap do not allow: it makes a
+    window (somebody could have), but never an intent; `capped_lots` is what we could do.
+    """
+
+    direction: Direction
+    quotes: LegQuotes
+    pnl: PnlTerms
+    landed_value_usd: Decimal
+    verdict: OrderVerdict
+    cu_price_micro_lamports: int
+    tip_lamports: int
+    notional_usd: Decimal
+    cex_cost: Decimal
+    budget: EdgeBudget | None
+    limited_by: str
+    gross_bps: float
+    net_bps: float
+    window_only: bool
+    capped_lots: int
+    route: RouteQuoted | None = None
+    compute: ComputeLimit | None = None
 
 
 def find_size(scene: Scene, seen: Look, *, least_usd: float) -> Found | None:
@@ -348,7 +201,7 @@ def price_quotes(
         failed_usd=float(failed_fee),
         level=odds.model.lower_level,
     )
-    verdict = _verdict(
+    verdict = verdict_of(
         scene.settings,
         odds,
         bid,
@@ -360,16 +213,16 @@ def price_quotes(
         haircut=terms.haircut,
         basis=terms.basis,
         inventory=terms.inventory[seen.direction],
-        drift=_fraction(drift_risk_bps(verdict, odds.model)),
-        unwind=_fraction(unwind_if_failed_bps(verdict)),
+        drift=fraction_from_float(drift_risk_bps(verdict, odds.model)),
+        unwind=fraction_from_float(unwind_if_failed_bps(verdict)),
         chain_fee_usd=(
             _chain_fee(scene, compute, tip_lamports=bid.tip_lamports)
             if bid.tip_lamports
             else failed_fee
         ),
         failed_fee_usd=failed_fee,
-        p=_decimal(verdict.p_land),
-        p_lower=_decimal(verdict.p_land_lower),
+        p=decimal_from_float(verdict.p_land),
+        p_lower=decimal_from_float(verdict.p_land_lower),
     )
     pnl = predicted_pnl(
         seen.direction,
@@ -447,31 +300,4 @@ def _chain_fee(scene: Scene, compute: ComputeLimit | None, *, tip_lamports: int)
         cu_price_micro_lamports=scene.terms.odds.cu_price,
         tip_lamports=tip_lamports,
         sol_usd=scene.sol_usd,
-    )
-
-
-# Odds and risks are the same floats from tick to tick; reading one costs more than a quote.
-@lru_cache(maxsize=1024)
-def _decimal(value: float) -> Decimal:
-    return Decimal(repr(value))
-
-
-@lru_cache(maxsize=1024)
-def _fraction(bps: float) -> Decimal:
-    return _decimal(bps) / 10_000
-
-
-def _verdict(
-    settings: AssetSettings, odds: Odds, bid: TipOdds, *, edge_bps: float, fail_fee_bps: float
-) -> OrderVerdict:
-    """The order does not depend on the edge (it is in every expected value alike)."""
-    return choose_order(
-        edge_bps=edge_bps,
-        taker=float(odds.taker),
-        fail_fee_bps=fail_fee_bps,
-        landing=bid.landing,
-        filling=odds.filling,
-        model=odds.model,
-        configured=settings.leg_order,
-        congestion=odds.congestion,
     )

@@ -11,7 +11,8 @@ from typing import Final
 from feeds.market.events import Level
 from feeds.market.spec import Direction, MarketSpec
 from trading.asset_state import AssetState
-from trading.evaluation import Found, Look, Scene, Sized, price_quotes
+from trading.evaluation import Found, Scene, Sized, price_quotes
+from trading.looks import Look
 from trading.pricing import LegQuotes
 from trading.route_quoted import RouteQuoted
 from trading.sizing import walk_book

@@ -11,11 +11,12 @@ from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
 from trading.asset_state import AssetState
 from trading.bidding import congestion_of, priority_price
 from trading.engine_state import EngineState
-from trading.evaluation import Odds, Scene, Terms, terms_from
+from trading.evaluation import Scene
 from trading.feed_state import SOL_SYMBOL, UNSEEN
 from trading.intent import AssetSettings
 from trading.pricing import Mark, basis_fraction, inventory_fraction
 from trading.sizing import UNBOUND, Available, tick_value
+from trading.terms import Odds, Terms, terms_from
 from trading.windows import Snapshot
 
 
