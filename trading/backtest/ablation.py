@@ -105,12 +105,23 @@ class Lead(msgspec.Struct, frozen=True):
 
 
 def run_job(job: Job, progress: Progress | None = None) -> list[PolicyRun]:
-    """Run every policy over one market, side by side."""
+    """Run every policy over one market, side by side.
+
+    What would have been there without us is the same for all: the full system's shadow
+    watches for everybody.
+    """
     market = SimulatedMarket(job.scenario, job.seed, job.minutes)
-    desks = [
-        BacktestDesk(market.specs, setup, lambda name: seeded_random(f"{job.seed}/{name}"), reshape)
-        for setup, reshape in policies(dict(market.specs))
-    ]
+    desks: list[BacktestDesk] = []
+    for setup, reshape in policies(dict(market.specs)):
+        desks.append(
+            BacktestDesk(
+                market.specs,
+                setup,
+                lambda name: seeded_random(f"{job.seed}/{name}"),
+                reshape,
+                shadow_of=desks[0] if desks else None,
+            )
+        )
     run_desks(market, desks, progress=progress)
     start_ns = market.span_ns[0]
     return [_policy_run(desk, job, start_ns) for desk in desks]

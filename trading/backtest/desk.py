@@ -73,7 +73,13 @@ class BacktestDesk:
         setup: DeskSetup,
         streams: Streams,
         reshape: Reshape | None = None,
+        *,
+        shadow_of: BacktestDesk | None = None,
     ) -> None:
+        """Open the desk; with `shadow_of` it is measured against that desk's windows.
+
+        That desk must be fed first, and must want the same of a window.
+        """
         self.setup = setup
         self.engine = Engine(specs, model=setup.engine_model)
         self.shadow = Engine(specs, model=setup.engine_model)
@@ -83,6 +89,10 @@ class BacktestDesk:
         self.windows: dict[UUID, NoteWindow] = {}
         self.shadow_windows: dict[UUID, WindowRow] = {}
         self.oracle_usd: dict[UUID, Decimal] = {}
+        self._has_shadow = shadow_of is None
+        if shadow_of is not None:
+            self.shadow_windows = shadow_of.shadow_windows
+            self.oracle_usd = shadow_of.oracle_usd
         self.stops: list[RequestStop] = []
         self.refused_by_reshape = 0
         self._reshape = reshape
@@ -178,6 +188,8 @@ class BacktestDesk:
             self._carry_out(effect)
 
     def _tell_shadow(self, event: EngineInput) -> None:
+        if not self._has_shadow:
+            return
         for effect in self.shadow.handle(event):
             if isinstance(effect, NoteWindow):
                 self.shadow_windows[effect.window.window_id] = effect.window

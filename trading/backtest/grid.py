@@ -18,7 +18,7 @@ from trading.backtest.figures import Figures, figures_of
 from trading.backtest.intervals import Share
 from trading.backtest.parameters import setup_from
 from trading.backtest.policies import REFERENCE, inventory
-from trading.backtest.run import run_desks
+from trading.backtest.run import Progress, run_desks
 from trading.backtest.simulated import SimulatedMarket
 
 STRENGTHS = (0.5, 1.0, 2.0)
@@ -49,19 +49,29 @@ def run_grid(
     strength: float,
     land_ps: Sequence[float] = LAND_PS,
     fees_bps: Sequence[int] = FEE_TIERS_BPS,
+    *,
+    progress: Progress | None = None,
 ) -> list[GridCell]:
-    """Every chance of landing and fee tier on one market with rivals of that strength."""
+    """Every chance of landing and fee tier on one market with rivals of that strength.
+
+    Which windows there are hangs on the fee: desks of one fee share a shadow.
+    """
     market = SimulatedMarket(job.scenario, job.seed, job.minutes, strength=strength)
     kraken, solana = inventory()
     cells = [(land_p, fee) for land_p in land_ps for fee in fees_bps]
-    desks = []
+    desks: list[BacktestDesk] = []
+    first: dict[int, BacktestDesk] = {}
     for land_p, fee in cells:
         values = {**REFERENCE, "landing.land_p": str(land_p), "fee_tier": str(fee)}
-        setup = setup_from(values, market.specs, kraken=kraken, solana=solana)
-        desks.append(
-            BacktestDesk(market.specs, setup, lambda name: seeded_random(f"{job.seed}/{name}"))
+        desk = BacktestDesk(
+            market.specs,
+            setup_from(values, market.specs, kraken=kraken, solana=solana),
+            lambda name: seeded_random(f"{job.seed}/{name}"),
+            shadow_of=first.get(fee),
         )
-    run_desks(market, desks)
+        first.setdefault(fee, desk)
+        desks.append(desk)
+    run_desks(market, desks, progress=progress)
     return [
         _cell(strength, land_p, fee, figures_of(desk, seeded_random(0)))
         for (land_p, fee), desk in zip(cells, desks, strict=True)
