@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from arbsite.clock import ManualClock
 from arbsite.errors import QueryFailed, Rejected
@@ -19,6 +20,7 @@ from trading.compute_units import (
     FLOOR_UNITS,
     MARGIN_PCT,
     MOST_UNITS,
+    PRIOR_LIMIT,
     PRIOR_UNITS,
     ROUTE,
     SAMPLES_KEPT,
@@ -26,10 +28,11 @@ from trading.compute_units import (
     ComputeLimit,
     ComputeLimits,
 )
-from trading.intent import ChainFeesKnown, EngineInput
+from trading.intent import ChainFeesKnown, EngineInput, SlackKnown, SlackSplit
 from trading.journal.format import decode_input, encode_input
 from trading.pricing import chain_fee_usd
 from trading.tests.intents import make_intent
+from trading.tests.routing import make_route, without_pool
 
 from .desk import FAIR, START_NS, Market, holdings
 
@@ -178,6 +181,21 @@ def test_a_decision_pays_for_the_units_its_swap_asks_for_and_carries_why() -> No
         )
         assert intent.pnl.chain_fee == fee
     assert own.pnl.expected > found["prior"].pnl.expected
+
+
+def test_a_route_asks_for_what_routes_were_seen_to_need_and_splits_no_slack() -> None:
+    direct = ComputeLimit(67_000, "simulation", 3, 49_000, START_NS)
+    raised = ComputeLimit(400_000, "failure", 0, 0, START_NS)
+    for ways, expected in (({WAY: direct}, PRIOR_LIMIT), ({WAY: direct, ROUTE: raised}, raised)):
+        market = without_pool(Market())
+        market.tell(told(ways, market.at_ns))
+        market.tell(SlackKnown("SOL", SlackSplit(Decimal("0.2"), 30, 1.0, 4.0), market.at_ns))
+        market.book(FAIR + 120)
+        market.tell(make_route(market.after(1)))
+        (intent,) = market.intents
+        assert intent.quote_source == "jupiter"
+        assert intent.compute_limit == expected
+        assert intent.slack is UNSET
 
 
 # ---- sampling -----------------------------------------------------------------------
