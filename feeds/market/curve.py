@@ -13,7 +13,8 @@ from math import sqrt
 
 from feeds.market import ammv4, cpmm
 from feeds.market.adaptive import start_run
-from feeds.market.clmm import loaded_arrays, stops_ahead
+from feeds.market.clmm import loaded_arrays
+from feeds.market.passage import stops_ahead
 from feeds.market.pools import AmmV4Pool, CpmmPool, Pool, Whirlpool
 from feeds.market.refusals import SwapRefused
 from feeds.market.steps import FEE_DENOMINATOR

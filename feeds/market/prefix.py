@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from feeds.market import clmm
+from feeds.market.passage import stops_ahead
 from feeds.market.pools import Amounts, QuoteRefused, Whirlpool
 from feeds.market.refusals import SwapRefused
 from feeds.market.steps import FEE_DENOMINATOR, U64_MAX
@@ -46,7 +47,7 @@ class PrefixQuoter:
         self._taken = [0]
         self._prices = [pool.sqrt_price]
         self._liquidities = [pool.liquidity]
-        self._stops = clmm.stops_ahead(pool, clmm.loaded_arrays(pool, a_to_b), a_to_b)
+        self._stops = stops_ahead(pool, clmm.loaded_arrays(pool, a_to_b), a_to_b)
 
     def quote(self, amount: int, exact_in: bool, now_s: int = 0) -> Amounts | QuoteRefused:
         """Quote `amount` raw units (input if `exact_in`, else output).

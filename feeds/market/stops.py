@@ -2,7 +2,7 @@
 
 The price differences and products between neighbouring ticks depend on the ticks alone: a
 tick array works them out once (`pools.TickArray`), every walk and prefix sum over it uses
-them. Called by `pools` and `clmm`. Not here: amounts, and which stops a swap meets (`clmm`).
+them. Called by `pools` and `passage`. Not here: amounts, and which stops a swap meets (`passage`).
 """
 
 from __future__ import annotations
