@@ -8,6 +8,7 @@ and the most frames that ever waited in our memory (the limit, and one read of t
 
     .venv/bin/python deploy/bench/kraken_socket.py                 latency and saturation
     .venv/bin/python deploy/bench/kraken_socket.py --long 10       memory over 10 M updates
+                                                   [--plot memory.svg]
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Watch:
         self.first_cpu_s = 0.0
         self.cpu_s = 0.0
         self.latencies_us: list[float] = []
+        self.resident_mib: list[float] = []
         self.done = asyncio.Event()
 
     def __call__(self, event: MarketEvent) -> None:
@@ -57,6 +59,7 @@ class Watch:
             self.latencies_us.append((now_ns - event.venue_at_ns) / 1e3)
         if self.books % 1_000_000 == 0:
             rss_mib = resident_mib()
+            self.resident_mib.append(rss_mib)
             pauses, waited = back_pressure()
             print(
                 f"{self.books // 1_000_000:>3} M books, resident {rss_mib:.1f} MiB,"
@@ -120,6 +123,28 @@ def percentiles(latencies_us: list[float]) -> str:
     return " / ".join(f"{value:.0f}" for value in (*values, kept[-1]))
 
 
+def memory_svg(resident: list[float]) -> str:
+    """Resident memory after each million books, from zero."""
+    top = max(resident) * 1.25
+    step = 600 / max(1, len(resident) - 1)
+    spots = [(50 + number * step, 250 - 200 * mib / top) for number, mib in enumerate(resident)]
+    marks = "".join(
+        f'<circle cx="{x:.0f}" cy="{y:.1f}" r="3"/>'
+        f'<text x="{x:.0f}" y="{y - 9:.1f}">{mib:.1f}</text>'
+        f'<text x="{x:.0f}" y="270">{number}</text>'
+        for number, ((x, y), mib) in enumerate(zip(spots, resident, strict=True), 1)
+    )
+    line = " ".join(f"{x:.0f},{y:.1f}" for x, y in spots)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="700" height="300" fill="#3b6ea8">'
+        "<style>text { font: 12px sans-serif; text-anchor: middle; fill: #222 }</style>"
+        '<rect width="100%" height="100%" fill="#fff"/>'
+        '<text x="350" y="22">Resident memory of the feed, MiB, after so many million books</text>'
+        '<line x1="50" y1="250" x2="650" y2="250" stroke="#888"/>'
+        f'<polyline points="{line}" fill="none" stroke="#3b6ea8" stroke-width="2"/>{marks}</svg>\n'
+    )
+
+
 def main() -> None:
     """Measure what the flags ask for."""
     parser = argparse.ArgumentParser(
@@ -128,9 +153,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=6, help="length of each paced run")
     parser.add_argument("--flat-out", type=int, default=500_000, help="frames of the flat-out run")
     parser.add_argument("--long", type=int, metavar="M", help="only memory, over M million books")
+    parser.add_argument("--plot", type=Path, help="with --long: write its SVG to this file")
     options = parser.parse_args()
     if options.long:
         seen, feed = run(0, options.long * 1_000_000)
+        if options.plot is not None:
+            options.plot.write_text(memory_svg(seen.resident_mib))
         print(f"checksum failures {feed.counters.checksum_failures}, books {seen.books:,}")
         return
     print(
