@@ -37,12 +37,20 @@ class Found(msgspec.Struct, frozen=True):
     heartbeat_ns: int
 
 
-# Whoever has the shard's advisory lock in this database; the key is one signed bigint.
+def lock_name(shard: str) -> str:
+    """What the shard's advisory lock is made of (its key is PostgreSQL's hash of this)."""
+    return f"spreadline.{shard}"
+
+
+# Whoever has the shard's advisory lock in this database; the key is one signed bigint. A
+# migration has no heartbeat and must come to its end.
+MIGRATING = "spreadline migrate"
 END_HOLDER_SQL = """
-SELECT pg_terminate_backend(pid) FROM pg_locks
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid <> pg_backend_pid()
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND ((classid::bigint << 32) | objid::bigint) = hashtext(%s)::bigint
+    AND application_name <> %s
 """
 
 
@@ -50,7 +58,8 @@ class _Heartbeat:
     """How long another's heartbeat has not moved, by our own clock: hosts may disagree."""
 
     def __init__(self) -> None:
-        self._seen: Any = None
+        # Unlike anything read: a holder that has not beaten yet is no silent one.
+        self._seen: Any = self
         self._since_s = 0.0
 
     def still_for(self, heartbeat: Any, now_s: float) -> float:
@@ -142,16 +151,20 @@ class Lease:
 
     async def _wait_for_lock(self) -> None:
         """Stand by until the lock is free, or its holder has been silent for too long."""
-        if await self._try_lock(self._lock_name):
+        name = lock_name(self._shard)
+        if await self._try_lock(name):
             return
         log.warning("lease.standby", shard=self._shard)
         self.has_stood_by = True
         heartbeat, loop = _Heartbeat(), asyncio.get_running_loop()
-        while not await self._try_lock(self._lock_name):
+        while not await self._try_lock(name):
             still_s = heartbeat.still_for(await self._read_heartbeat(), loop.time())
             if still_s > self._silent_after_s:
-                log.error("lease.holder_silent", shard=self._shard, seconds=round(still_s, 1))
-                await self._execute(END_HOLDER_SQL, self._lock_name)
+                ended = await self._execute(END_HOLDER_SQL, name, MIGRATING)
+                if ended.rowcount:
+                    log.error("lease.holder_silent", shard=self._shard, seconds=round(still_s, 1))
+                else:
+                    log.warning("lease.waits_for_migration", shard=self._shard)
             await asyncio.sleep(STANDBY_POLL_S)
 
     async def _read_found(self) -> Found | None:
@@ -167,10 +180,6 @@ class Lease:
     async def _execute(self, query: str, *values: object) -> psycopg.AsyncCursor[Any]:
         assert self._conn is not None
         return await self._conn.execute(query, values)
-
-    @property
-    def _lock_name(self) -> str:
-        return f"spreadline.{self._shard}"
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Protocol
 
 import msgspec
 import psycopg
@@ -17,14 +18,25 @@ from arbsite.clock import Clock
 from arbsite.errors import QueryFailed
 from arbsite.logs import event_logger
 from feeds.venues.base import CexTrading
+from trading.database_mark import Unsure
 from trading.executor import Executor
-from trading.restored import RestoredDatabase
 from trading.store import TradeStore
 
 log = event_logger(__name__)
 LOOK_BACK_NS = 120_000_000_000
 RETRY_S = 1.0
 RECONCILE_EVERY_S = 15.0
+
+
+class Restored(Protocol):
+    """The guard of a database that may have been put back (`trading.restored`)."""
+
+    unsure: Unsure | None
+    is_judged: bool
+
+    async def judge(self, unknown: set[str]) -> None: ...
+
+    async def keep(self) -> None: ...
 
 
 async def recover(
@@ -63,7 +75,7 @@ async def keep_reconciling(
     kraken: CexTrading,
     clock: Clock,
     gap: asyncio.Event,
-    restored: RestoredDatabase | None = None,
+    restored: Restored | None = None,
 ) -> None:
     """Compare every few seconds, and at once when the private stream says it missed something.
 
