@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 
 from arbsite.clock import ManualClock
 from arbsite.streams import GROUP, layer_message
+from reports import promise_proofs, studies
+from reports.ablation_study import AblationResult
 from reports.promise_tables import aligned, cells, markdown, summary
 from reports.promises import none_of, part, quantile
 from reports.staleness import StalenessWatch
+from trading.backtest.ablation import Lead
+from trading.backtest.intervals import Estimate
 
 NOW_NS = 1_767_225_600 * 10**9
 
@@ -47,6 +55,41 @@ def test_promises_are_told_as_a_table_and_as_markdown() -> None:
     text = markdown(rows, title="T", notes=["a note"])
     assert text.startswith("# T\n\n- a note\n\n| promise |")
     assert "| kill | ≤ 250 ms | 10 ms (3 saw one) | 30 | 10 – 10 | holds |" in text
+
+
+def test_what_no_desk_can_show_is_read_from_where_it_is_proven(db: None, tmp_path: Path) -> None:
+    table = tmp_path / "faults.md"
+    assert promise_proofs.faults(table).verdict == "no data"
+    table.write_text("| # | a |\n|---|---|\n| 1 | `t.py::test_a` |\n| 2 | not automated: why |\n")
+    few = promise_proofs.faults(table)
+    assert (few.seen, few.n, few.verdict) == ("1", 2, "fails")
+    table.write_text("| 1 | `t.py::test_a` |\n" * 60)
+    assert promise_proofs.faults(table).verdict == "holds"
+    (missing,) = promise_proofs.gains()
+    assert (missing.seen, missing.verdict) == ("run manage.py ablate first", "no data")
+    told = [
+        Lead("busy", "fixed", "fixed 5000 USD", Estimate(0.3, 0.2, 0.4, 80)),
+        Lead("busy", "waits for", "waits for 5000 USD", Estimate(0.1, 0.0, 0.2, 80)),
+    ]
+    studies.store_ablation(
+        AblationResult([], [], {}, told), source="s", seed=1, parameters={}, took_s=1.0
+    )
+    alone, waiting = promise_proofs.gains()
+    assert (alone.name, alone.seen) == (
+        "PnL over the best fixed size, busy",
+        "+30.0% (fixed 5000 USD)",
+    )
+    assert (alone.verdict, waiting.target) == ("holds", "–")
+
+
+def test_a_wrong_policy_that_is_not_caught_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prove(_: str, *, policy: str, **__: Any) -> None:
+        if policy != "no deadline":
+            raise CommandError("3 of 60 seeds broke the protocol.")
+
+    monkeypatch.setattr(promise_proofs, "call_command", prove)
+    level = promise_proofs.caught(60, OutputWrapper(StringIO()))
+    assert (level.seen, level.n, level.verdict) == ("5, not no deadline", 360, "fails")
 
 
 async def test_the_age_of_a_picture_is_taken_when_it_arrives() -> None:
