@@ -7,7 +7,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.management import CommandError, call_command
