@@ -122,6 +122,11 @@ class DeskState:
         """Native SOL that is not for fees, by the desk's limits as last read."""
         return self.desk.fee_floor_lamports if self.desk is not None else 0
 
+    def trips_of(self, scope: str) -> dict[str, dict[str, Any]]:
+        """The rules that stop a scope, as last read."""
+        row = self.controls.get(scope)
+        return row.trips if row is not None else {}
+
     def mode(self, asset: str) -> Mode:
         """The mode in force for an asset; unknown scopes are OBSERVE."""
         modes: list[Mode] = [self._scope_mode("*")]

@@ -36,6 +36,7 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
+from trading.balance_watch import LOOK_EVERY_S, BalanceWatch
 from trading.canaries import Canaries
 from trading.chain_fees import READ_EVERY_S, ChainFees
 from trading.compute_sampling import SAMPLE_EVERY_S, ComputeSampler
@@ -196,6 +197,10 @@ class EngineHost:
         self._reads = VenueReads(
             self._venues, self._holdings, specs, self._store, clock, self.apply
         )
+        self._balances = BalanceWatch(
+            self._store, self._holdings, specs.values(), clock,
+            raise_stop=self._link.raise_stop, stopped_by=self._state.trips_of,
+        )  # fmt: skip
         self._outage = Outage(dsn, self._executor)
         self._orders = ResolutionOrders(self._store, self._executor, clock, shard=shard)
         self._link.wakes = {"resolution": self._orders.wake, "reconcile": self._gap}
@@ -279,6 +284,7 @@ class EngineHost:
         self._tasks.every(60.0, self._reads.fees, "fees", at_once=False)
         self._tasks.every(READ_EVERY_S, self._chain_fees.tell, "chain-fees")
         self._tasks.every(15.0, self._reads.samples, "samples")
+        self._tasks.every(LOOK_EVERY_S, self._balances.look, "balance-watch")
         self._tasks.every(0.2, self._reads.ready, "ready")
 
     async def _read_first(self) -> None:

@@ -16,6 +16,7 @@ from arbsite.clock import uuid7
 from trading.models_paper import PaperEntry as PaperEntry  # noqa: PLC0414 - a model of this app
 from trading.models_paper import PaperTrade as PaperTrade  # noqa: PLC0414 - a model of this app
 from trading.models_resolution import Resolution as Resolution  # noqa: PLC0414 - a model of this app
+from trading.models_shared import BalanceAnchor as BalanceAnchor  # noqa: PLC0414 - of this app
 from trading.models_shared import Reservation as Reservation  # noqa: PLC0414 - of this app
 from trading.models_shared import SharedBalance as SharedBalance  # noqa: PLC0414
 

@@ -47,3 +47,25 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.asset} on {self.venue} for {self.trade_id}"
+
+
+class BalanceAnchor(models.Model):
+    """From where on our records must explain a balance: the venue's figure at a ledger id.
+
+    Expected = `balance` + Σ of later ledger entries. `disputed` is what could not be
+    explained while a person has not lifted the stop for it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    venue = models.CharField(max_length=16)
+    venue_asset = models.CharField(max_length=44)
+    balance = models.DecimalField(max_digits=38, decimal_places=18)
+    ledger_id = models.BigIntegerField()
+    at_ns = models.BigIntegerField()
+    disputed = models.DecimalField(max_digits=38, decimal_places=18, null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["venue", "venue_asset"], name="anchor_once")]
+
+    def __str__(self) -> str:
+        return f"{self.venue} {self.venue_asset} {self.balance} at entry {self.ledger_id}"

@@ -35,6 +35,8 @@ Kraken knobs
     kraken.visibility_lag_s      number closed orders and trades appear in REST this much later
     kraken.system_status         word   online | maintenance | cancel_only | post_only
     kraken.pair_status           map    {symbol: status}; pairs not named are online
+    kraken.moved_by_hand         shot   {asset: amount} comes to (or, negative, leaves) every
+                                        account without a trade, as by a transfer nobody planned
 """
 
 from __future__ import annotations
@@ -77,8 +79,16 @@ KRAKEN_KNOBS: dict[str, FaultValue] = {
     "kraken.visibility_lag_s": 0.0,
     "kraken.system_status": "online",
     "kraken.pair_status": {},
+    "kraken.moved_by_hand": {},
 }
-KRAKEN_SHOTS = frozenset({"kraken.drop_sockets", "kraken.sequence_gap", "kraken.expire_tokens"})
+KRAKEN_SHOTS = frozenset(
+    {
+        "kraken.drop_sockets",
+        "kraken.sequence_gap",
+        "kraken.expire_tokens",
+        "kraken.moved_by_hand",
+    }
+)
 
 
 class RandomSource(Protocol):

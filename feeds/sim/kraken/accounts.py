@@ -219,6 +219,12 @@ class Accounts:
         ledger_id = self.next_id("L")
         return BalanceMoved(account, asset, amount, fee, balance, ledger_id, trade.txid, at_ns)
 
+    def move_by_hand(self, amounts: Mapping[str, Decimal], at_ns: int) -> None:
+        """Credit (negative: debit) every account; one truth entry each, of kind `by_hand`."""
+        for account in self._balances:
+            for asset, amount in amounts.items():
+                self._move(account, asset, amount, "by_hand", self.next_id("L"), at_ns)
+
     def _move(
         self, account: str, asset: str, delta: Decimal, kind: str, reference: str, at_ns: int
     ) -> None:

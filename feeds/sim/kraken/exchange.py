@@ -91,6 +91,11 @@ class KrakenExchange:
             raise KeyError(f"no account for API key {api_key!r}")
         return self.accounts.balances(owner)
 
+    def move_by_hand(self, amounts: Mapping[str, Decimal]) -> None:
+        """Bring or take assets of every account without a trade; the truth ledger says so."""
+        self.accounts.move_by_hand(amounts, self._clock.now_ns())
+        self._commit_and_tell()
+
     def true_trades(self, api_key: str | None = None) -> list[Trade]:
         """Every trade of one account, or of all, oldest first."""
         owner = self.accounts.owner(api_key) if api_key else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 
 from arbsite.clock import Clock
 from feeds.sim.faults import FaultBoard, FaultValue, RandomSource
@@ -66,6 +67,7 @@ class KrakenServer:
         faults.watch("kraken.sequence_gap", self._lose_next_execution)
         faults.watch("kraken.system_status", self._set_system_status)
         faults.watch("kraken.pair_status", self._set_pair_statuses)
+        faults.watch("kraken.moved_by_hand", self._move_by_hand)
 
     def stop(self) -> None:
         """Cancel what the server has armed on the loop."""
@@ -135,6 +137,13 @@ class KrakenServer:
         for private in self._private:
             if private.executions is not None:
                 private.executions.loses_next = True
+
+    def _move_by_hand(self, moved: FaultValue) -> None:
+        amounts = moved if isinstance(moved, dict) else {}
+        try:
+            self._exchange.move_by_hand({name: Decimal(text) for name, text in amounts.items()})
+        except InvalidOperation as error:
+            raise ValueError(f"amounts are decimals as text: {amounts}") from error
 
     def _set_system_status(self, status: FaultValue) -> None:
         self._exchange.set_system_status(str(status))

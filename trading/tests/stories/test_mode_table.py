@@ -17,8 +17,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from arbsite.auth.services import create_user
 from arbsite.errors import DomainError
 from arbsite.events import Mode
+from arbsite.tests.auth.people import PASSWORD
 from feeds.tests.conformance.venues import run_patient
 from risk import services as risk
 from risk.inspection import Check
@@ -236,6 +238,38 @@ def test_staleness_alone_lifts_itself() -> None:
     command("trip")
     with pytest.raises(DomainError):
         risk.lift("*", "daily_loss", reason="clean")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("rule", "people", "expected"),
+    [
+        # Staleness leaves by itself: a person's resume does not make data clean.
+        ("kraken_stale", ["one"], "hedge_only"),
+        ("order_rate", ["one"], "live"),
+        ("clock_skew", ["one"], "live"),
+        ("balance_drift", ["one"], "live"),
+        ("daily_loss", ["one"], "hedge_only"),
+        ("daily_loss", ["one", "one"], "hedge_only"),
+        ("daily_loss", ["one", "two"], "live"),
+    ],
+)
+def test_who_leaves_an_automatic_stop(
+    settings: Any, rule: str, people: list[str], expected: str
+) -> None:
+    settings.SPREADLINE_APPROVERS = 2
+    settings.SPREADLINE_REQUIRE_OTP = True
+    put("live")
+    for name in dict.fromkeys(people):
+        create_user(name, PASSWORD, "operator")
+    risk.trip("*", rule, text="t", value="1", limit="0")
+    for name in people:
+        said = {"user": name, "key": str(uuid4()), "reason": "because"}
+        if rule == "daily_loss":
+            with pytest.raises(DomainError, match="second factor"):
+                risk.resume("*", **said)
+        risk.resume("*", **said, has_second_factor=rule == "daily_loss")
+    assert in_force() == expected
 
 
 @pytest.mark.django_db
