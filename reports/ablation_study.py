@@ -77,7 +77,7 @@ def levels_of(runs: Sequence[PolicyRun]) -> list[Level]:
             0.60,
             is_floor=True,
         ),
-        estimated("value captured, of the oracle's PnL", value, eligible, ".1%"),
+        estimated("value captured, of an oracle that lands", value, eligible, ".1%"),
         of_share(
             "partial or hedged",
             share(sum(run.partials for run in runs), trades),

@@ -2,11 +2,9 @@
 
 Reads windows and trades. Called by `service_levels`. Not here: capture by count.
 
-Value capture is realised PnL over what an oracle would have made at each window's best
-moment. An oracle lands: its denominator is the window's peak value, the PnL of a swap certain
-to succeed less haircut, basis and drift (together about 2.5 bps of the size), which a window
-stores. Beside it the same over the expectation at that moment, which counts our own odds of
-landing and is what the decision could hope for. Back-tests know the oracle's PnL itself.
+Value capture is realised PnL over the most that was expected of each window (π* at its best
+moment), which counts the odds of landing as the decision did. An oracle that always lands
+would have made about 8 % more than that; back-tests know its PnL and show the share of it.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from django.db.models import Sum
 
 from arbsite.clock import Clock, seeded_random
 from reports.promises import Level, estimated
-from trading.backtest.intervals import Estimate, Picks, bootstrap, ratio_of
+from trading.backtest.intervals import bootstrap, ratio_of
 from trading.models import Attempt, Trade, Window
 from trading.paper_selectors import of_live
 
@@ -34,25 +32,19 @@ def levels(clock: Clock, *, since_ns: int = 0) -> list[Level]:
     """Value capture, and naked USD·s a day."""
     rng = seeded_random("service levels")
     worths = _worths(since_ns)
-    certain = _captured([(made, peak) for made, peak, _ in worths], rng)
-    hoped = _captured([(made, best) for made, _, best in worths], rng)
+    blocks = [
+        (sum(made for made, _ in block), sum(best for _, best in block))
+        for block in _blocks(worths)
+    ]
+    worth = bootstrap(blocks, ratio_of, rng)
     now_ns = clock.now_ns()
     naked, days = _naked(since_ns, now_ns)
     sums = [sum(block) for block in _blocks(naked)]
     a_day = bootstrap(sums, lambda some: sum(some) / days if days else None, rng)
     return [
-        estimated("value captured, of a sure landing", certain, len(worths), ".1%"),
-        estimated("value captured, of the expectation", hoped, len(worths), ".1%"),
+        estimated("value captured, of the best expectation", worth, len(worths), ".1%"),
         estimated("naked USD·s a day", a_day, len(naked), ",.0f"),
     ]
-
-
-def _captured(pairs: Sequence[tuple[float, float]], rng: Picks) -> Estimate:
-    """Realised over what could have been, resampled by blocks of windows."""
-    blocks = [
-        (sum(made for made, _ in block), sum(best for _, best in block)) for block in _blocks(pairs)
-    ]
-    return bootstrap(blocks, ratio_of, rng)
 
 
 def _blocks(items: Sequence[T]) -> list[Sequence[T]]:
@@ -61,11 +53,8 @@ def _blocks(items: Sequence[T]) -> list[Sequence[T]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _worths(since_ns: int) -> list[tuple[float, float, float]]:
-    """(realised, peak value, best expectation) of each eligible window, USD.
-
-    A window not traded realised nothing.
-    """
+def _worths(since_ns: int) -> list[tuple[float, float]]:
+    """(realised, best expectation) of each eligible window, USD; not traded realised nothing."""
     made: dict[UUID, Decimal] = dict(
         Trade.objects.filter(state="closed", detect_ns__gte=since_ns)
         .values_list("window_id")
@@ -75,10 +64,10 @@ def _worths(since_ns: int) -> list[tuple[float, float, float]]:
         is_eligible=True, closed_at_ns__isnull=False, opened_at_ns__gte=since_ns
     )
     return [
-        (float(made.get(window_id) or 0), float(peak), float(best))
-        for window_id, peak, best in of_live(closed)
+        (float(made.get(window_id) or 0), float(best))
+        for window_id, best in of_live(closed)
         .order_by("opened_at_ns")
-        .values_list("window_id", "peak_value_usd", "best_pnl_usd")
+        .values_list("window_id", "best_pnl_usd")
     ]
 
 

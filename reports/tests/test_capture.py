@@ -38,7 +38,7 @@ def test_naked_is_the_area_under_what_is_held(
 def window(window_id: object, best: str, **changes: object) -> None:
     fields: dict[str, object] = {
         "version": 1, "asset": "SOL", "direction": "buy_dex_sell_cex", "opened_at_ns": NOW_NS,
-        "closed_at_ns": NOW_NS + S, "first_slot": 1, "last_slot": 2, "peak_value_usd": D(best) * 2,
+        "closed_at_ns": NOW_NS + S, "first_slot": 1, "last_slot": 2, "peak_value_usd": 1,
         "value_seconds_usd": 1, "best_size_usd": 100, "gross_bps": 1.0, "net_bps": 1.0,
         "is_eligible": True,
     }  # fmt: skip
@@ -52,9 +52,8 @@ def test_value_capture_counts_what_was_left_on_the_table(desk: None) -> None:  #
     window(uuid7(), "4")
     window(uuid7(), "100", is_eligible=False)
     window(uuid7(), "100", closed_at_ns=None)
-    certain, hoped, naked = capture.levels(ManualClock(NOW_NS + 86_400 * S))
-    assert (certain.seen, certain.n) == ("12.5%", 2)
-    assert (hoped.seen, hoped.n) == ("25.0%", 2)
+    value, naked = capture.levels(ManualClock(NOW_NS + 86_400 * S))
+    assert (value.seen, value.n) == ("25.0%", 2)
     assert (naked.seen, naked.n) == ("0", 1)
 
 
