@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from arbsite.units import decimal_from_int
 from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction
 from trading.asset_state import AssetState
 from trading.bidding import congestion_of, priority_price
@@ -77,8 +78,8 @@ def marks_usd(state: EngineState, asset: AssetState) -> dict[str, Decimal]:
     for quote in (spec.cex_quote, spec.pool_quote):
         marks[quote] = mark_of(state, quote).usd
     book = feeds.books[spec.cex_symbol]
-    middle = Decimal(book.bids[0][0] + book.asks[0][0]).scaleb(-book.price_precision) / 2
-    marks[spec.asset] = middle * marks[spec.cex_quote]
+    both = decimal_from_int(book.bids[0][0] + book.asks[0][0], book.price_precision)
+    marks[spec.asset] = both / 2 * marks[spec.cex_quote]
     return marks
 
 
