@@ -80,6 +80,7 @@ class Reservations:
         # What is free, summed when first asked after a change.
         self._kraken_free: dict[str, Decimal] = {}
         self._solana_free: dict[str, int] = {}
+        self._fees_held: int | None = None
 
     @property
     def holdings(self) -> HoldingsKnown | None:
@@ -138,11 +139,14 @@ class Reservations:
         """Native SOL that no intent's fees were promised; None while unknown."""
         if self._holdings is None or self._holdings.lamports is None:
             return None
-        return self._holdings.lamports - sum(r.fee_lamports for r in self._held.values())
+        if self._fees_held is None:
+            self._fees_held = sum(held.fee_lamports for held in self._held.values())
+        return self._holdings.lamports - self._fees_held
 
     def _forget_sums(self) -> None:
         self._kraken_free.clear()
         self._solana_free.clear()
+        self._fees_held = None
 
 
 class OwnTrades:

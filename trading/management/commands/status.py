@@ -7,12 +7,30 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from arbsite.clock import SystemClock
+from arbsite.errors import DomainError
 from arbsite.home import current_home
 from risk import selectors as risk
 from risk.models import Incident
 from risk.services import DATABASE_AWAY
 from trading.models import Trade
+from trading.risk_selectors import risk_picture
 from trading.terminal_orders import engine_word
+
+
+def _desk_line() -> str:
+    """What all shards use of the desk's limits, and what one leg alone can cost at worst."""
+    try:
+        risk_now = risk_picture(SystemClock().now_ns())
+    except DomainError as error:
+        return f"{error} Nothing trades."
+    limits, case = risk_now.limits, risk_now.worst_case
+    return (
+        f"Desk: {risk_now.open_usd} of {limits.max_open_usd} USD open,"
+        f" {risk_now.day_usd} of {limits.daily_notional_cap_usd} USD today;"
+        f" worst case {case.usd} USD, now {case.now_usd} USD"
+        f" ({case.adverse_bps:.1f} bps in {case.proof_s:.0f} s)"
+    )
 
 
 class Command(BaseCommand):
@@ -40,6 +58,7 @@ class Command(BaseCommand):
             if control.asked_by:
                 line += f", asked for by {', '.join(control.asked_by)}"
             self.stdout.write(line)
+        self.stdout.write(_desk_line())
         self.stdout.write(f"Engine: {engine_word()}")
         open_trades = Trade.objects.exclude(state="closed").order_by("detect_ns")
         for trade in open_trades:

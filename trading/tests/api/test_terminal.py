@@ -16,7 +16,7 @@ from arbsite.auth.services import create_user
 from arbsite.clock import utc_now
 from arbsite.models import AuditLog
 from arbsite.tests.auth.people import PASSWORD
-from risk import services
+from risk import desk_limits, services
 from risk.models import Control, Incident
 from trading import resolutions
 from trading.models import EngineLease, Resolution
@@ -36,6 +36,7 @@ def desk(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SPREADLINE_HOME", str(tmp_path))
     for scope in ("*", "SOL"):
         services.set_first_mode(scope, "live", actor="test", reason="test")
+    desk_limits.seed_first()
     EngineLease.objects.create(shard="main", epoch=1, holder="h:1", heartbeat_at=utc_now())
     add_trade(1, state="operator", residual_base=Decimal(1), reason="no hedge attempts left")
     create_user("ada", PASSWORD, "operator")
@@ -46,6 +47,8 @@ def desk(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_status_pause_and_kill() -> None:
     said = told("status")
     assert "SOL  live" in said
+    assert "of 100000 USD open" in said
+    assert "worst case" in said
     assert "1 SOL left over  no hedge attempts left" in said
     assert "h:1 is alive" in said
     told("pause", "SOL", user="ada", reason="odd fills")
