@@ -170,7 +170,7 @@ class Book:
 
     Invalid until a snapshot passes its checksum, and again from the first bad message
     until the next good snapshot: a book is never patched. `bids` and `asks` are whole,
-    best first, (ticks, lots); they and `is_crossed` mean nothing while the book is invalid.
+    best first, (ticks, lots); they mean nothing while the book is invalid.
     """
 
     __slots__ = (
@@ -202,12 +202,6 @@ class Book:
     def is_valid(self) -> bool:
         """Whether the last message, and all since the snapshot, matched their checksum."""
         return self._is_valid
-
-    @property
-    def is_crossed(self) -> bool:
-        """Whether the best bid is at or above the best ask."""
-        bids, asks = self.bids, self.asks
-        return bool(bids and asks) and bids[0][0] >= asks[0][0]
 
     def apply_snapshot(
         self, bids: Sequence[RawLevel], asks: Sequence[RawLevel], checksum: int

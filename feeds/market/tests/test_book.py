@@ -63,7 +63,6 @@ def test_documented_btc_vector() -> None:
     assert bids == ((452835, 10_000_000), (452834, 154_582_015))
     assert asks == ((452852, 100_000), (452864, 154_571_953))
     assert book.is_valid
-    assert not book.is_crossed
 
 
 @pytest.mark.parametrize(
@@ -161,16 +160,6 @@ def test_lots_beyond_what_a_float_holds_stay_exact() -> None:
     book = Book(8, 8, 10)
     book.apply_snapshot(levels("0.00000731:123456789012.12345679"), [], 0)
     assert book.levels(1)[0] == ((731, 12_345_678_901_212_345_679),)
-
-
-def test_a_crossed_book_says_so() -> None:
-    book = Book(1, 8, 10)
-    book.apply_snapshot(levels("10.1:1"), levels("10.1:1"), 0)
-    assert book.is_crossed
-    book.apply_snapshot(levels("10.0:1"), levels("10.1:1"), 0)
-    assert not book.is_crossed
-    book.apply_snapshot(levels("10.0:1"), [], 0)
-    assert not book.is_crossed
 
 
 @pytest.mark.parametrize(
@@ -280,8 +269,6 @@ def test_the_machine_equals_the_naive_model(
         assert (book.bids, book.asks) == naive.levels()
         assert book.checksum() == naive.checksum()
         assert book.levels(2) == (book.bids[:2], book.asks[:2])
-        best = [side[0][0] for side in naive.levels() if side]
-        assert book.is_crossed == (len(best) == 2 and best[0] >= best[1])
         if not is_snapshot:
             # Readers keep what they computed of a side by the identity of its tuple.
             assert bids or book.bids is before[0]

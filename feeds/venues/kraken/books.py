@@ -140,7 +140,8 @@ class BookSet:
                 self._counters.malformed += 1
                 self._fail(state, str(error), recv_ns, monotonic_ns)
                 continue
-            if not is_verified or book.is_crossed:
+            bids, asks = book.bids, book.asks
+            if not is_verified or (bids and asks and bids[0][0] >= asks[0][0]):
                 self._refuse(state, book, recv_ns, monotonic_ns)
                 continue
             if not is_live:
@@ -156,8 +157,8 @@ class BookSet:
             self._sink(
                 BookUpdated(
                     state.symbol,
-                    book.bids,
-                    book.asks,
+                    bids,
+                    asks,
                     book.price_precision,
                     book.qty_precision,
                     entry.checksum,

@@ -13,11 +13,12 @@ from feeds.venues.kraken.tests.desk import (
     BIDS,
     SECOND,
     Desk,
+    Side,
     book_text,
     snapshot_text,
 )
 
-CROSSED_ASKS = (("150.24", "1.00000000"),)
+CROSSED_ASKS = (("150.22", "1.00000000"),)
 
 
 def test_precisions_come_before_books() -> None:
@@ -144,13 +145,21 @@ def test_unreadable_frame_costs_only_the_book_it_names() -> None:
     assert desk.books.live_symbols == ()
 
 
-def test_crossed_book_is_unusable_although_its_checksum_is_right() -> None:
+@pytest.mark.parametrize("asks", [CROSSED_ASKS, BIDS[:1]], ids=["crossed", "locked"])
+def test_crossed_book_is_unusable_although_its_checksum_is_right(asks: Side) -> None:
     desk = Desk("SOL/USD")
     desk.list_pairs("SOL/USD")
-    desk.say(snapshot_text("SOL/USD", BIDS, CROSSED_ASKS))
+    desk.say(snapshot_text("SOL/USD", BIDS, asks))
     assert desk.events.of(BookUpdated) == []
     assert desk.events.of(BookInvalidated)[-1].reason == "crossed book"
     assert desk.counters.crossed == 1
+
+
+def test_a_book_of_one_side_is_no_crossed_book() -> None:
+    desk = Desk("SOL/USD")
+    desk.list_pairs("SOL/USD")
+    desk.say(snapshot_text("SOL/USD", BIDS, ()))
+    assert desk.events.of(BookUpdated)[-1].asks == ()
 
 
 def test_duplicate_update_changes_nothing(shared_data: Path) -> None:
