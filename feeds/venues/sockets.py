@@ -7,16 +7,14 @@ the venue adapters; the seeded runs use in-memory pipes instead.
 
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import urlsplit
 
-import aiohttp
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
 from arbsite import metrics
-from arbsite.errors import NotSent
 from feeds.venues.framing import FramedConnection
+from feeds.venues.http_lines import HttpLines
 from feeds.venues.transport import HttpReply
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
@@ -29,7 +27,6 @@ QUEUED_FRAMES = 1024
 """With more than so many frames waiting, a WebSocket is left unread and its sender held up."""
 
 _CLOSE_TIMEOUT_S = 0.5
-_POOL_SIZE = 32
 
 
 class _DirectConnect(connect):
@@ -88,11 +85,11 @@ class SocketConnection:
 
 
 class SocketTransport:
-    """The production transport. One per process; HTTP connections are pooled and kept alive."""
+    """The production transport. One per process; HTTP connections are kept open."""
 
     def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
-        self._session: aiohttp.ClientSession | None = None
+        self._lines = HttpLines(MAX_BODY_BYTES)
 
     async def connect(self, url: str, *, timeout_s: float = 5.0) -> SocketConnection:
         """Open a WebSocket; raises ConnectionError or TimeoutError.
@@ -131,51 +128,10 @@ class SocketTransport:
 
         Raises NotSent when the connection was never made (refused, DNS, TLS, connect
         timeout), TimeoutError or ConnectionError when the request may have been delivered.
-        The client library repeats a GET whose pooled connection had died; never a POST.
+        A GET whose kept connection had died is asked again; never a POST.
         """
-        try:
-            async with self._open_session().request(
-                method,
-                url,
-                headers=headers,
-                data=body or None,
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-                allow_redirects=False,
-            ) as reply:
-                return HttpReply(status=reply.status, body=await _read_body(reply))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(f"no connection to {url}: {error}") from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise NotSent(f"not a URL: {url}") from error
-        except TimeoutError as error:
-            raise TimeoutError(f"no answer from {url} within {timeout_s} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise ConnectionError(f"{method} {url} failed: {error}") from error
+        return await self._lines.request(method, url, headers or {}, body, timeout_s)
 
     async def close(self) -> None:
-        """Close every pooled connection; the next `http` opens a new pool."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-            # The library finishes closing its sockets in the loop's next rounds.
-            await asyncio.sleep(0)
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_POOL_SIZE, keepalive_timeout=60.0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=True,
-            )
-        return self._session
-
-
-async def _read_body(reply: aiohttp.ClientResponse) -> bytes:
-    chunks: list[bytes] = []
-    length = 0
-    async for chunk in reply.content.iter_any():
-        length += len(chunk)
-        if length > MAX_BODY_BYTES:
-            raise ConnectionError(f"a body of more than {MAX_BODY_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        """Close every kept connection; the next `http` opens another."""
+        await self._lines.close()

@@ -76,7 +76,7 @@ async def test_a_wrong_certificate_is_refused_without_a_word(
     pem = certificate(tmp_path, name, days=days)
     if is_trusted is not False:
         trusting = ssl.create_default_context(cafile=str(pem))
-        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+        monkeypatch.setattr("feeds.venues.http_lines._tls_context", lambda: trusting)
     heard: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
