@@ -69,10 +69,12 @@ class Engine:
     def handle(self, event: EngineInput) -> list[Effect]:
         """Take one event and return what has to be done, in order."""
         at_ns = event.recv_ns if isinstance(event, _STAMPED_BY_FEED) else event.at_ns
+        state = self.state
         # Two sources may be stamped out of order by a little: time stands, never goes back.
-        self.state.now_ns = max(self.state.now_ns, at_ns)
-        if self.state.started_ns is None:
-            self.state.started_ns = self.state.now_ns
+        if at_ns > state.now_ns:
+            state.now_ns = at_ns
+        if state.started_ns is None:
+            state.started_ns = state.now_ns
         return self._takers[type(event)](event)
 
     # ---- views for the host ---------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import isclose, sqrt
 
 import msgspec
@@ -125,3 +126,21 @@ def test_the_fee_of_an_adaptive_pool_is_that_of_its_first_step() -> None:
     assert isclose(curve.fee_fraction(pool, NOW_S), small.fee / small.amount_in, rel_tol=1e-3)
     assert curve.fee_fraction(pool, NOW_S) > curve.fee_fraction(pool, NOW_S + 3_601) == 0.0004
     assert curve.fee_fraction(pool) == curve.fee_fraction(pool, NOW_S)
+
+
+def test_pieces_are_worked_out_as_far_as_somebody_walks() -> None:
+    pool = whirlpool(0, ticks={-40: 10**9, 20: 10**6, 40: -(10**6), 60: -(10**9)})
+    every = list(curve.segments(pool, buys_base=True, base_is_a=True))
+    taken: list[curve.Segment] = []
+
+    def ahead() -> Iterator[curve.Segment]:
+        for piece in every:
+            taken.append(piece)
+            yield piece
+
+    pieces = curve.Pieces(ahead())
+    assert [pieces.piece(at) for at in (1, 0, 1)] == [every[1], every[0], every[1]]
+    assert taken == every[:2]
+    assert [pieces.piece(at) for at in range(len(every))] == every
+    assert pieces.piece(len(every)) is None
+    assert curve.Pieces(()).piece(0) is None
