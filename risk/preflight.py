@@ -26,11 +26,14 @@ from feeds.venues.kraken.rest import KrakenRest, VenueRefused
 from feeds.venues.solana.programs import associated_token_address
 from feeds.venues.solana.rpc import SolanaRpc
 from feeds.venues.transport import Transport
+from risk.desk_limits import DESK
 from risk.inspection import Check
+from risk.models import DeskLimits
 
 # The order's deadline is the venue's clock against ours: half a second of it is ours to lose.
 MOST_CLOCK_SKEW_S: Final = 1.5
 MOST_HEIGHT_LAG: Final = 20
+# Above the desk's floor, which no intent may touch.
 LEAST_SOL_LAMPORTS: Final = 50_000_000
 MOST_MARKET_AGE_DAYS: Final = 7
 LEAST_FREE_DISK: Final = 0.2
@@ -44,7 +47,8 @@ REMEDIES: Final = {
     "rpc providers": "name endpoints of two providers in SOLANA_ENDPOINTS",
     "rpc heights": "take the endpoint that lags out of SOLANA_ENDPOINTS",
     "blockhash": "check the RPC endpoints",
-    "wallet SOL": "send SOL for fees to the wallet",
+    "wallet SOL": "send SOL for fees to the wallet, or approve a lower floor",
+    "desk limits": "run manage.py seed, then set the desk's limits in the admin pages",
     "token accounts": "open the missing token accounts of the wallet",
     "database": "run manage.py migrate",
     "markets": "run manage.py sync_markets",
@@ -55,8 +59,11 @@ REMEDIES: Final = {
 class Preflight:
     """The checks over one transport; `run` gives them all, in the order of a table."""
 
-    def __init__(self, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self, transport: Transport, clock: Clock, *, fee_floor_sol: Decimal = Decimal(0)
+    ) -> None:
         self._clock = clock
+        self._fee_floor_sol = fee_floor_sol
         self._rest = KrakenRest(
             transport, settings.KRAKEN_REST_URL, assembly.kraken_credentials(), clock,
             tier=INTERMEDIATE,
@@ -144,8 +151,9 @@ class Preflight:
         return _check(left > 0, f"{left} blocks left")
 
     async def _fees_in_sol(self) -> Check:
-        lamports = await self._rpc.balance(_wallet_address())
-        return _check(lamports >= LEAST_SOL_LAMPORTS, f"{Decimal(lamports) / _SOL:.4f} SOL")
+        held = Decimal(await self._rpc.balance(_wallet_address())) / _SOL
+        least = self._fee_floor_sol + LEAST_SOL_LAMPORTS / _SOL
+        return _check(held >= least, f"{held:.4f} SOL, {least:.4f} needed")
 
     async def _token_accounts(self, markets: list[Market]) -> Check:
         ids, owner = assembly.solana_programs(), _wallet_address()
@@ -168,8 +176,22 @@ def local_checks(markets: list[Market]) -> list[Check]:
     return [
         _named("database", _check(not pending, f"{len(pending)} migrations pending")),
         _named("markets", _markets_check(markets)),
+        _named("desk limits", _desk_limits_check()),
         _named("disk", _check(free >= LEAST_FREE_DISK, f"{free:.0%} free")),
     ]
+
+
+def fee_floor_sol() -> Decimal:
+    """Native SOL that no intent may count on, by the desk's limits; 0 while it has none."""
+    limits = DeskLimits.objects.filter(scope=DESK, status="in_force").first()
+    return limits.fee_floor_sol if limits is not None else Decimal(0)
+
+
+def _desk_limits_check() -> Check:
+    limits = DeskLimits.objects.filter(scope=DESK, status="in_force").first()
+    if limits is None:
+        return _check(False, "none in force")
+    return _check(True, f"version {limits.version} by {limits.created_by}")
 
 
 def _markets_check(markets: list[Market]) -> Check:

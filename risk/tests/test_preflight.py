@@ -19,10 +19,10 @@ from feeds.models import Market
 from feeds.sim import seeding
 from feeds.still_venues import ENDPOINTS, SimVenues
 from feeds.tests.conformance.venues import run_patient
-from risk import services
+from risk import desk_limits, services
 from risk.inspection import Check, is_green
-from risk.models import Control, Inspection
-from risk.preflight import Preflight, local_checks
+from risk.models import Control, DeskLimits, Inspection
+from risk.preflight import Preflight, fee_floor_sol, local_checks
 
 
 def sol() -> Market:
@@ -53,7 +53,9 @@ def sim_settings(tmp_path: Path) -> Iterator[None]:
 
 
 def look(
-    arrange: Callable[[SimVenues], None] = lambda _: None, markets: list[Market] | None = None
+    arrange: Callable[[SimVenues], None] = lambda _: None,
+    markets: list[Market] | None = None,
+    floor: str = "0",
 ) -> dict[str, Check]:
     async def ask() -> list[Check]:
         venues = SimVenues()
@@ -63,7 +65,8 @@ def look(
             await asyncio.sleep(5)
             arrange(venues)
             found = [sol()] if markets is None else markets
-            return await Preflight(transport, venues.clock).run(found)
+            look = Preflight(transport, venues.clock, fee_floor_sol=Decimal(floor))
+            return await look.run(found)
         finally:
             await venues.stop()
 
@@ -129,6 +132,23 @@ def test_a_token_account_that_is_not_open_is_named(sim_settings: None) -> None:
     market.quote_mint = market.pool
     checks = look(markets=[market])
     assert checks["token accounts"].seen == f"missing for {market.pool}"
+
+
+def test_a_wallet_needs_its_fees_above_the_floor(sim_settings: None) -> None:
+    # The simulated wallet has 5 SOL.
+    assert look(floor="4.95")["wallet SOL"].is_green
+    short = look(floor="4.96")["wallet SOL"]
+    assert (short.is_green, short.seen) == (False, "5.0000 SOL, 5.0100 needed")
+
+
+@pytest.mark.django_db
+def test_a_desk_without_limits_is_red() -> None:
+    DeskLimits.objects.all().delete()
+    assert fee_floor_sol() == 0
+    assert not {c.name: c for c in local_checks([sol()])}["desk limits"].is_green
+    desk_limits.seed_first()
+    assert fee_floor_sol() == Decimal("0.05")
+    assert {c.name: c for c in local_checks([sol()])}["desk limits"].is_green
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,7 +17,7 @@ from feeds.models import Market
 from feeds.venues.sockets import SocketTransport
 from risk import services
 from risk.inspection import Check, is_green
-from risk.preflight import Preflight, local_checks
+from risk.preflight import Preflight, fee_floor_sol, local_checks
 
 
 class Command(BaseCommand):
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         """Check, print, store."""
         markets = assembly.enabled_markets()
         try:
-            checks = [*local_checks(markets), *asyncio.run(_ask_venues(markets))]
+            checks = [*local_checks(markets), *asyncio.run(_ask_venues(markets, fee_floor_sol()))]
         except SetupError as error:
             raise CommandError(str(error), returncode=2) from error
         for check in checks:
@@ -49,9 +50,9 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-async def _ask_venues(markets: list[Market]) -> list[Check]:
+async def _ask_venues(markets: list[Market], floor_sol: Decimal) -> list[Check]:
     transport = SocketTransport()
     try:
-        return await Preflight(transport, SystemClock()).run(markets)
+        return await Preflight(transport, SystemClock(), fee_floor_sol=floor_sol).run(markets)
     finally:
         await transport.close()
