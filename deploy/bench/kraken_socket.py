@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import resource
 import sys
 import time
@@ -28,7 +29,7 @@ from prometheus_client import REGISTRY
 
 from arbsite.clock import SystemClock, seeded_random
 from deploy.bench.socket_venue import SYMBOLS, running_venue
-from feeds.market.events import BookUpdated, MarketEvent
+from feeds.market.events import BookUpdated, MarketEvent, VenueStatus
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.sockets import SocketTransport
 
@@ -50,6 +51,9 @@ class Watch:
 
     def __call__(self, event: MarketEvent) -> None:
         if type(event) is not BookUpdated:
+            if self.books and type(event) is VenueStatus and event.status == "disconnected":
+                # The stub serves one connection: there is nothing more to come.
+                self.done.set()
             return
         self.books += 1
         self.last_ns = now_ns = time.time_ns()  # noqa: TID251
@@ -155,6 +159,9 @@ def main() -> None:
     parser.add_argument("--long", type=int, metavar="M", help="only memory, over M million books")
     parser.add_argument("--plot", type=Path, help="with --long: write its SVG to this file")
     options = parser.parse_args()
+    told_why = logging.StreamHandler()
+    told_why.setFormatter(logging.Formatter("%(message)s: %(reason)s", defaults={"reason": ""}))
+    logging.basicConfig(handlers=[told_why])
     if options.long:
         seen, feed = run(0, options.long * 1_000_000)
         if options.plot is not None:

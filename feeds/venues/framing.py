@@ -53,7 +53,9 @@ class FramedConnection(ClientConnection):
         """Read the socket again if few enough wait; to be called while `is_paused`."""
         if len(self.texts) <= (self.max_queue_high or 0) // 4:
             self.is_paused = False
-            self.transport.resume_reading()
+            # What a lost connection left is taken too; its transport only raises by then.
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     # What the event loop calls
 

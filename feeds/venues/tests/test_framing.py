@@ -17,6 +17,7 @@ from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
 from feeds.venues.framing import FramedConnection
+from feeds.venues.sockets import SocketConnection
 
 LONGEST = 70_000
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
@@ -30,6 +31,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.pauses = self.resumptions = 0
+        self.is_lost = False
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -41,7 +43,7 @@ class Wire(asyncio.Transport):
         self.written += b"<closed>"
 
     def is_closing(self) -> bool:
-        return False
+        return self.is_lost
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         return
@@ -61,6 +63,14 @@ def wire(opcode: int, body: bytes = b"", *, fin: bool = True) -> bytes:
     if len(body) < 1 << 16:
         return head + struct.pack(">BH", 126, len(body)) + body
     return head + struct.pack(">BQ", 127, len(body)) + body
+
+
+def answer_to(protocol: ClientProtocol) -> bytes:
+    """The server's side of the opening handshake."""
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(protocol.key)}\r\n\r\n"
+    ).encode()
 
 
 def unmasked(written: bytes) -> list[tuple[int, bytes]]:
@@ -89,10 +99,7 @@ def play(
         link.connection_made(peer)
         shaking = asyncio.ensure_future(link.handshake())
         await asyncio.sleep(0)
-        answer = (
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {accept_key(protocol.key)}\r\n\r\n"
-        ).encode() + stream
+        answer = answer_to(protocol) + stream
         ends = sorted({min(cut, len(answer)) for cut in cuts} | {len(answer)})
         for start, end in zip([0, *ends], ends, strict=False):
             link.data_received(answer[start:end])
@@ -179,25 +186,39 @@ def test_a_stream_byte_by_byte_is_the_same_stream() -> None:
     assert answered == [(0x80 | PONG, b"?")]
 
 
-async def test_what_is_not_taken_leaves_the_socket_unread_until_a_quarter_waits() -> None:
+async def flooded(count: int) -> tuple[FramedConnection, Wire, list[int]]:
+    """An open connection of at most eight waiting texts that gets `count`, untaken."""
     protocol = ClientProtocol(parse_uri("ws://venue/"))
-    link, peer, told = FramedConnection(protocol, ping_interval=None, max_queue=8), Wire(), []
+    link, peer = FramedConnection(protocol, ping_interval=None, max_queue=8), Wire()
+    told: list[int] = []
     link.on_pause = lambda: told.append(len(link.texts))
     link.connection_made(peer)
     shaking = asyncio.ensure_future(link.handshake())
     await asyncio.sleep(0)
-    accept = accept_key(protocol.key)
-    link.data_received(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        + f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
-    )
+    link.data_received(answer_to(protocol))
     await shaking
-    link.data_received(wire(TEXT, b"one") * 8)
-    assert peer.pauses == 0
-    link.data_received(wire(TEXT, b"two") * 4)
-    link.data_received(wire(TEXT, b"six") * 4)
+    for _ in range(count // 4):
+        link.data_received(wire(TEXT, b"text") * 4)
+    return link, peer, told
+
+
+async def test_what_is_not_taken_leaves_the_socket_unread_until_a_quarter_waits() -> None:
+    link, peer, told = await flooded(8)
+    assert (link.is_paused, peer.pauses) == (False, 0)
+    link, peer, told = await flooded(16)
     assert (peer.pauses, told) == (1, [12])
     while link.is_paused:
         link.texts.popleft()
         link.resume()
     assert (len(link.texts), peer.resumptions) == (2, 1)
+
+
+async def test_what_a_lost_connection_left_is_taken_to_its_end() -> None:
+    link, peer, _ = await flooded(16)
+    peer.is_lost = True
+    link.connection_lost(None)
+    connection = SocketConnection(link, "venue")
+    assert [await connection.recv() for _ in range(16)] == [b"text"] * 16
+    assert peer.resumptions == 0
+    with pytest.raises(ConnectionError):
+        await connection.recv()
