@@ -24,6 +24,7 @@ from feeds.models import Market
 from feeds.recording.market import MarketContent, MarketRecorder, describe
 from feeds.recording.writer import Spool, SpoolLimits
 from feeds.routes import RouteDesk, route_policy
+from feeds.secret_files import SecretFile
 from feeds.sim.seeding import tip_accounts as simulated_tip_accounts
 from feeds.venues.base import CexEvent, DexEvent, LandingFee, MarketSink
 from feeds.venues.kraken.auth import Credentials
@@ -211,7 +212,10 @@ class Venues:
         self._transport = SocketTransport()
         self._recorder = recorder
         self.kraken_feed = kraken_feed(self._transport, markets, clock, market_sink, recorder)
-        keypair, ids = wallet(), solana_programs()
+        self.key_file = SecretFile(Path(settings.KRAKEN_KEY_FILE), kraken_credentials)
+        self.wallet_file = SecretFile(Path(settings.WALLET_FILE), wallet)
+        keypair, ids = self.wallet_file.value, solana_programs()
+        self.wallet = keypair.pubkey()
         refs = {market.pool: pool_ref(market) for market in markets}
         self.routes = RouteDesk(
             self._transport,
@@ -228,7 +232,7 @@ class Venues:
             self._transport,
             settings.KRAKEN_WS_AUTH_URL,
             settings.KRAKEN_REST_URL,
-            kraken_credentials(),
+            self.key_file.value,
             clock=clock,
             rng=system_random(),
             sink=trading_sink,

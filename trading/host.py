@@ -80,6 +80,7 @@ from trading.recovery import keep_reconciling, recover
 from trading.residual import ResidualLimits
 from trading.resolution_orders import ResolutionOrders
 from trading.restored import RestoredDatabase
+from trading.rotation import KeyRotation
 from trading.route_quotes import RouteQuotes, RouteSizes
 from trading.sampling import Sampler
 from trading.showing import Showing
@@ -202,6 +203,7 @@ class EngineHost:
             raise_stop=self._link.raise_stop, stopped_by=self._state.trips_of,
         )  # fmt: skip
         self._outage = Outage(dsn, self._executor)
+        self.rotation = KeyRotation(self._venues, self._lease, raise_alarm=self._link.raise_alarm)
         self._orders = ResolutionOrders(self._store, self._executor, clock, shard=shard)
         self._link.wakes = {"resolution": self._orders.wake, "reconcile": self._gap}
         self._routes = RouteQuotes(
@@ -330,6 +332,7 @@ class EngineHost:
         if self._venues.routes.is_allowed:
             self._tasks.start(self._routes.run(), "routes")
         self._tasks.start(self._orders.follow(), "orders")
+        self._tasks.start(self.rotation.follow(), "key-rotation")
         self._tasks.start(self._paper.run(), "paper")
         watched = self._canaries.keep(self._holding_back.record, self._holding_back.obey)
         self._tasks.start(watched, "canaries")

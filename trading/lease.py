@@ -106,7 +106,7 @@ class Lease:
         """
         self._conn = await self._connect()
         await self._wait_for_lock()
-        if self._key_name and not await self._try_lock(f"spreadline.key.{self._key_name}"):
+        if self._key_name and not await self.use_key(self._key_name):
             raise SetupError(
                 "An engine of another shard uses this Kraken key, and nonces are counted per "
                 "key: give each shard its own with KRAKEN_KEY_FILE."
@@ -188,6 +188,10 @@ class Lease:
         found = await self._execute("SELECT pg_try_advisory_lock(hashtext(%s))", name)
         row = await found.fetchone()
         return bool(row and row[0])
+
+    async def use_key(self, name: str) -> bool:
+        """Keep a Kraken key to this shard while the lease lasts; False when another has it."""
+        return await self._try_lock(f"spreadline.key.{name}")
 
     async def beat(self) -> None:
         """Refresh the heartbeat; raises Fenced (LeaseLost with its connection) when it is gone."""

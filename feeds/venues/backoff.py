@@ -105,6 +105,10 @@ class Backoff:
         self._failures += 1
         return waited_s
 
+    def forgive(self) -> None:
+        """Forget the failures: what caused them is known to be gone."""
+        self._failures = 0
+
     def note_up(self) -> None:
         """The attempt succeeded: uptime starts now."""
         self._up_since_ns = self._clock.monotonic_ns()

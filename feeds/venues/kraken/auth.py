@@ -33,6 +33,11 @@ class Credentials:
     def __repr__(self) -> str:
         return "Credentials(hidden)"
 
+    @property
+    def fingerprint(self) -> str:
+        """A name for the key that tells nothing about it."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
     def sign(self, path: str, nonce: str, body: bytes) -> str:
         """Return the `API-Sign` header for exactly these body bytes."""
         digest = hashlib.sha256(nonce.encode("ascii") + body).digest()

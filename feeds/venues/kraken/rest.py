@@ -68,6 +68,10 @@ class KrakenRest:
         """Take the limits of another tier."""
         self._private_counter.set_limits(maximum=tier.rest_maximum, decay=tier.rest_decay)
 
+    def use_credentials(self, credentials: Credentials) -> None:
+        """Sign what is asked from now on with another key; what is under way is answered."""
+        self._credentials = credentials
+
     async def public(self, endpoint: str, query: Mapping[str, str] | None = None) -> bytes:
         """GET a public endpoint, return the JSON text of its `result`. QueryFailed."""
         await self._wait(self._public_counter, endpoint, 1.0)

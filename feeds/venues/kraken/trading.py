@@ -9,6 +9,7 @@ left. Events go to the sink given at construction.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -89,6 +90,7 @@ class KrakenTrading:
         self._sent: OrderedDict[str, None] = OrderedDict()
         self._ready: _Ready | None = None
         self._down_reason = ""
+        self._rekeyed = asyncio.Event()
 
     # The private socket
 
@@ -96,8 +98,10 @@ class KrakenTrading:
         """Keep the private socket subscribed (token, executions, balances) until cancelled."""
         pause_s = 0.0
         while True:
-            await self._backoff.pause(floor_s=pause_s)
+            await self._until_rekeyed(pause_s)
+            await self._backoff.pause()
             pause_s = 0.0
+            self._rekeyed.clear()
             try:
                 # A fresh token each time: an unused one expires after 15 minutes.
                 token = await self._account.websocket_token()
@@ -113,6 +117,23 @@ class KrakenTrading:
                 self._note_down(str(error))
                 continue
             await self._serve(connection, token)
+
+    def use_credentials(self, credentials: Credentials) -> None:
+        """Use another key of the account for every call and session from now on.
+
+        The session that is up was opened with the old one and is kept while it lasts.
+        """
+        self._rest.use_credentials(credentials)
+        self._rekeyed.set()
+
+    async def _until_rekeyed(self, longest_s: float) -> None:
+        """Wait, but not for a key that has been replaced."""
+        if longest_s <= 0:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                await self._rekeyed.wait()
+                self._backoff.forgive()
 
     async def _serve(self, connection: WsConnection, token: str) -> None:
         self.counters.connects += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 import socket
@@ -91,7 +90,7 @@ class Command(BaseCommand):
             profile=settings.SPREADLINE_PROFILE,
             max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             holder=f"{socket.gethostname()}:{os.getpid()}",
-            key_name=_key_name(),
+            key_name=assembly.kraken_credentials().fingerprint,
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
             kill_file=home.kill_file,
@@ -110,6 +109,7 @@ class Command(BaseCommand):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, host.stop)
+        loop.add_signal_handler(signal.SIGHUP, host.rotation.asked.set)
         loop.add_signal_handler(signal.SIGUSR1, host.local_kill.pull, "a signal")
         pid_file = home.engine_pid_file(options["shard"])
         pid_file.write_text(str(os.getpid()))
@@ -132,11 +132,6 @@ def _chosen(markets: list[Market], names: str) -> list[Market]:
             f" there are {', '.join(sorted(known))}."
         )
     return [market for market in markets if not wanted or market.asset in wanted]
-
-
-def _key_name() -> str:
-    """A name for the Kraken key that tells nothing about it."""
-    return hashlib.sha256(assembly.kraken_credentials().key.encode()).hexdigest()[:16]
 
 
 def _journal(setup: EngineSetup) -> EngineJournal:

@@ -587,6 +587,24 @@ async def test_revoked_key_is_told_and_not_hammered(
     assert len(venue.calls_of("GetWebSocketsToken")) == 1
 
 
+async def test_a_replaced_key_is_used_at_once_and_for_what_comes_next(
+    venue: ScriptedVenue, trading: KrakenTrading, seen: Seen
+) -> None:
+    def token(params: dict[str, str]) -> Any:
+        is_new = venue.rest_calls[-1][2]["API-Key"] == "fresh"
+        return {"token": "TOKEN"} if is_new else "EAPI:Invalid key"
+
+    venue.endpoints["GetWebSocketsToken"] = token
+    async with running(trading):
+        # The revoked key is left alone for half a minute; a new one is not.
+        await seen.until(lambda s: bool(s.of(CexLinkState)))
+        trading.use_credentials(Credentials("fresh", SECRET))
+        await seen.until(is_up)
+        keys = [headers["API-Key"] for _, _, headers in venue.rest_calls]
+        assert keys.count("fresh") >= 1
+        assert keys == sorted(keys, key=lambda key: key == "fresh")
+
+
 async def test_silent_private_socket_is_replaced(
     desk: Desk, venue: ScriptedVenue, transport: SocketTransport, seen: Seen
 ) -> None:
