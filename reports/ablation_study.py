@@ -91,7 +91,7 @@ def levels_of(runs: Sequence[PolicyRun]) -> list[Level]:
 
 
 def gain_level(lead: Lead) -> Level:
-    """How much more the full system earns; `n` counts minutes of market time."""
+    """How much more the full system earns; `n` counts its trades."""
     name, least = _GAINS[lead.kind]
     target, found = NOTHING if least is None else f"≥ +{least:.0%}", lead.gain
     if found.value is None or found.low is None or found.high is None:
@@ -100,7 +100,7 @@ def gain_level(lead: Lead) -> Level:
         name,
         target,
         f"{found.value:+.1%} ({lead.policy})",
-        found.n,
+        lead.trades,
         f"{found.low:+.1%} – {found.high:+.1%}",
-        judged(least is None or found.value >= least, found.n),
+        judged(least is None or found.value >= least, lead.trades),
     )

@@ -67,8 +67,8 @@ def test_what_no_desk_can_show_is_read_from_where_it_is_proven(db: None, tmp_pat
     (missing,) = promise_proofs.gains()
     assert (missing.seen, missing.verdict) == ("run manage.py ablate first", "no data")
     told = [
-        Lead("busy", "fixed", "fixed 5000 USD", Estimate(0.3, 0.2, 0.4, 80)),
-        Lead("busy", "waits for", "waits for 5000 USD", Estimate(0.1, 0.0, 0.2, 80)),
+        Lead("busy", "fixed", "fixed 5000 USD", Estimate(0.3, 0.2, 0.4, 80), 40),
+        Lead("busy", "waits for", "waits for 5000 USD", Estimate(0.1, 0.0, 0.2, 80), 40),
     ]
     studies.store_ablation(
         AblationResult([], [], {}, told), source="s", seed=1, parameters={}, took_s=1.0

@@ -92,13 +92,15 @@ class AblationRow(msgspec.Struct, frozen=True):
 class Lead(msgspec.Struct, frozen=True):
     """How much more the full system earns than the best policy of a kind, as a share of that.
 
-    `kind` is "fixed" (size alone) or "waits for" (size and moment); `gain.n` counts minutes.
+    `kind` is "fixed" (size alone) or "waits for" (size and moment); `gain.n` counts minutes,
+    `trades` those of the full system.
     """
 
     scenario: str
     kind: str
     policy: str
     gain: Estimate
+    trades: int
 
 
 # ---- one market ---------------------------------------------------------------------
@@ -216,7 +218,8 @@ def _lead(
         ratio = ratio_of(some)
         return None if ratio is None else ratio - 1
 
-    return Lead(scenario, kind, best[0].policy, bootstrap(pairs, more, rng))
+    trades = sum(len(run.trade_pnl) for run in full)
+    return Lead(scenario, kind, best[0].policy, bootstrap(pairs, more, rng), trades)
 
 
 def _blocks(runs: Sequence[PolicyRun]) -> list[float]:

@@ -63,6 +63,7 @@ def test_rows_compare_with_the_full_system(runs):
     assert alone.policy == best
     assert alone.gain.value == pytest.approx(1 / by_name[best].of_full.value - 1)
     assert alone.gain.n == 4
+    assert alone.trades == by_name[FULL].trades
     fixed = by_name["fixed 5000 USD"]
     mine = sum(next(run for run in runs if run.policy == "fixed 5000 USD").pnl_by_block)
     full = sum(next(run for run in runs if run.policy == FULL).pnl_by_block)

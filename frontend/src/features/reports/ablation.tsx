@@ -17,7 +17,7 @@ type Cell = Ablation["grid"][number];
 const POLICIES: readonly Column<Row>[] = [
   { head: "Scenario", cell: (row) => row.scenario },
   { head: "Policy", cell: (row) => <span className="font-semibold">{row.policy}</span> },
-  { head: "P&L an hour", right: true, cell: (row) => dollarsWords(row.pnl_per_hour) },
+  { head: "P&L an hour", right: true, cell: (row) => <Pnl value={(row.pnl_per_hour.value ?? 0).toFixed(2)} /> },
   { head: "Of the full system", right: true, cell: (row) => estimateWords(row.of_full) },
   { head: "Capture", right: true, cell: (row) => shareWords(row.capture) },
   { head: "Value", right: true, cell: (row) => estimateWords(row.value_capture) },
