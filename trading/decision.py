@@ -12,6 +12,7 @@ import msgspec
 
 from feeds.market.pools import QuoteRefused
 from feeds.market.spec import DIRECTIONS, Direction
+from risk.candidate import GateState
 from risk.gates import Refused, check
 from trading.anchor import PROBE, STATE_GATES, VALUE_GATES, Anchor
 from trading.asset_state import AssetState, Decision, Said
@@ -225,15 +226,12 @@ class Decider:
             if changed is not None:
                 effects.append(self.note_of_end(asset, changed))
             return
-        verdict = check(
-            candidate_of(asset, sized, row),
-            gate_state_of(self._state, asset, self._state.now_ns, sized.route),
-            self._state.limits_of(asset),
-        )
+        seen = gate_state_of(self._state, asset, self._state.now_ns, sized.route)
+        verdict = check(candidate_of(asset, sized, row), seen, self._state.limits_of(asset))
         if isinstance(verdict, Refused):
             self._refuse(asset, tracker, sized.direction, verdict, changed, effects)
         else:
-            self._fire(asset, tracker, sized, effects)
+            self._fire(asset, tracker, sized, seen, effects)
 
     def _refuse(
         self,
@@ -256,11 +254,16 @@ class Decider:
         effects.append(NoteWindow(row, "refused", verdict.gate, verdict.value, verdict.limit))
 
     def _fire(
-        self, asset: AssetState, tracker: WindowTracker, sized: Sized, effects: list[Effect]
+        self,
+        asset: AssetState,
+        tracker: WindowTracker,
+        sized: Sized,
+        seen: GateState,
+        effects: list[Effect],
     ) -> None:
         row = tracker.row
         assert row is not None
-        intent = intent_of(self._state, asset, sized, row)
+        intent = intent_of(self._state, asset, sized, row, seen)
         row = tracker.count_intent()
         is_stored_only = intent.mode == "observe"
         # What a model fills is not a window taken: capture counts live trades only.

@@ -10,17 +10,23 @@ import msgspec
 from arbsite.keys import intent_key
 from feeds.market.clmm import arrays_for_swap
 from feeds.market.pools import Whirlpool
+from risk.candidate import GateState
 from trading.asset_state import AssetState
 from trading.engine_state import EngineState
 from trading.evaluation import Sized
-from trading.gate_view import age_ms, mark_age_ms
+from trading.gate_view import age_ms
 from trading.intent import DecisionAges, Intent, SlackSplit, WindowRow
 from trading.route_quoted import RouteQuoted
 from trading.scene import marks_usd
 
 
-def intent_of(state: EngineState, asset: AssetState, sized: Sized, row: WindowRow) -> Intent:
-    """The decision to trade `sized` in the window `row`, with all it was made from."""
+def intent_of(
+    state: EngineState, asset: AssetState, sized: Sized, row: WindowRow, seen: GateState
+) -> Intent:
+    """The decision to trade `sized` in the window `row`, with all it was made from.
+
+    `seen` is the state that the gates have passed.
+    """
     spec, budget, route = asset.spec, sized.budget, sized.route
     settings, book = asset.settings, state.feeds.books[asset.spec.cex_symbol]
     assert settings is not None
@@ -33,7 +39,7 @@ def intent_of(state: EngineState, asset: AssetState, sized: Sized, row: WindowRo
         ordinal=row.intents,
         asset=spec.asset,
         direction=sized.direction,
-        mode=state.mode_of(spec.asset),
+        mode=seen.mode,
         spec=spec,
         qty_lots=sized.quotes.lots,
         base_raw=sized.quotes.base_raw,
@@ -53,7 +59,7 @@ def intent_of(state: EngineState, asset: AssetState, sized: Sized, row: WindowRo
         gross_bps=sized.gross_bps,
         net_bps=sized.net_bps,
         marks_usd=marks_usd(state, asset),
-        ages=_ages(state, asset, sized),
+        ages=_ages(state, asset, sized, seen),
         book_checksum=book.checksum,
         book_venue_at_ns=book.venue_at_ns,
         pool_slot=slot,
@@ -89,23 +95,20 @@ def _pool_leg(state: EngineState, asset: AssetState, sized: Sized) -> tuple[int,
     return pool.updated.slot, arrays_for_swap(pool.state, asset.spec.sells_a(sized.direction))
 
 
-def _ages(state: EngineState, asset: AssetState, sized: Sized) -> DecisionAges:
-    spec = asset.spec
+def _ages(state: EngineState, asset: AssetState, sized: Sized, seen: GateState) -> DecisionAges:
+    """The ages that the gates have judged, beside those of the book and the pool themselves."""
     feeds, now_ns = state.feeds, state.now_ns
-    holdings, fees = state.reservations_of(spec.asset).holdings, state.fees
-    assert holdings is not None
-    assert fees is not None
     if sized.route is not None:
         pool_ns = sized.route.route.asked_at_ns
     else:
-        pool_ns = feeds.curves[spec.pool].updated.recv_ns
+        pool_ns = feeds.curves[asset.spec.pool].updated.recv_ns
     return DecisionAges(
-        frame_ms=age_ms(now_ns, feeds.proof_ns("kraken", spec.cex_symbol)) or 0.0,
-        book_ms=age_ms(now_ns, feeds.books[spec.cex_symbol].recv_ns) or 0.0,
+        frame_ms=seen.frame_age_ms or 0.0,
+        book_ms=age_ms(now_ns, feeds.books[asset.spec.cex_symbol].recv_ns) or 0.0,
         pool_ms=age_ms(now_ns, pool_ns) or 0.0,
-        slot_lag=feeds.slot.lag_slots if feeds.slot is not None else 0,
-        mark_ms=mark_age_ms(state, asset, now_ns) or 0.0,
-        balances_ms=age_ms(now_ns, holdings.at_ns) or 0.0,
-        fees_ms=age_ms(now_ns, fees.at_ns) or 0.0,
-        clock_skew_ms=feeds.clock_skews_ms.get("kraken"),
+        slot_lag=seen.slot_lag or 0,
+        mark_ms=seen.mark_age_ms or 0.0,
+        balances_ms=seen.balances_age_ms or 0.0,
+        fees_ms=seen.fees_age_ms or 0.0,
+        clock_skew_ms=seen.kraken_skew_ms,
     )
