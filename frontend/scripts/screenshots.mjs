@@ -23,7 +23,7 @@ const SCREENS = {
   studies: "/reports?tab=studies",
   study: "/reports/studies/demo",
   feasibility: "/reports?tab=feasibility",
-  assets: "/assets",
+  assets: "/asset-modes",
   health: "/health",
 };
 

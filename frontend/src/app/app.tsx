@@ -31,7 +31,7 @@ const router = createBrowserRouter([
       { path: "trades", element: <Suspense fallback={waiting}><Trades /></Suspense> },
       { path: "reports", element: <Suspense fallback={waiting}><Reports /></Suspense> },
       { path: "reports/studies/:id", element: <Suspense fallback={waiting}><Study /></Suspense> },
-      { path: "assets", element: <Suspense fallback={waiting}><Assets /></Suspense> },
+      { path: "asset-modes", element: <Suspense fallback={waiting}><Assets /></Suspense> },
       { path: "health", element: <Suspense fallback={waiting}><Health /></Suspense> },
       { path: "*", element: <Navigate to="/" replace /> },
     ],

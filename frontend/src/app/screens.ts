@@ -13,15 +13,17 @@ export interface Screen {
   readonly name: string;
   readonly path: string;
   readonly label: string;
+  /** On a phone, where the label is too wide. */
+  readonly short?: string;
   readonly key: string;
   readonly icon: LucideIcon;
 }
 
 export const SCREENS: readonly Screen[] = [
   { name: "overview", path: "/", label: "Overview", key: "O", icon: LayoutDashboard },
-  { name: "opportunities", path: "/opportunities", label: "Opportunities", key: "P", icon: Radar },
+  { name: "opportunities", path: "/opportunities", label: "Opportunities", short: "Opport.", key: "P", icon: Radar },
   { name: "trades", path: "/trades", label: "Trades", key: "T", icon: ReceiptText },
   { name: "reports", path: "/reports", label: "Reports", key: "A", icon: ChartNoAxesCombined },
-  { name: "assets", path: "/assets", label: "Assets", key: "S", icon: SlidersHorizontal },
+  { name: "assets", path: "/asset-modes", label: "Assets", key: "S", icon: SlidersHorizontal },
   { name: "health", path: "/health", label: "Health", key: "H", icon: HeartPulse },
 ];

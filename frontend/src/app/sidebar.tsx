@@ -28,7 +28,7 @@ export function Sidebar() {
         </span>
       </div>
       <nav aria-label="Screens" className="flex flex-1 gap-0.5 p-2.5 max-xl:px-2 max-sm:justify-around max-sm:p-1 sm:flex-col">
-        {SCREENS.map(({ name, path, label, key, icon: Icon }) => (
+        {SCREENS.map(({ name, path, label, short = label, key, icon: Icon }) => (
           <NavLink
             key={name}
             to={path}
@@ -44,7 +44,8 @@ export function Sidebar() {
             }
           >
             <Icon aria-hidden="true" size={17} strokeWidth={1.75} className="shrink-0" />
-            <span className="sm:max-xl:sr-only">{label}</span>
+            <span className={cn("sm:max-xl:sr-only", short !== label && "max-sm:hidden")}>{label}</span>
+            {short === label ? null : <span aria-hidden="true" className="sm:hidden">{short}</span>}
             <span aria-hidden="true" className="ml-auto font-mono text-micro text-text-3 max-xl:hidden">
               G {key}
             </span>

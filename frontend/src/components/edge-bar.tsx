@@ -16,7 +16,7 @@ export function EdgeBar({ grossBps, costBps, scaleBps, stale }: EdgeBarProps) {
   const left = share(grossBps, scaleBps) - eaten;
   const tick = share(costBps, scaleBps);
   return (
-    <span aria-hidden="true" className="relative block h-3.5 w-20 shrink-0">
+    <span aria-hidden="true" className="relative block h-3.5 w-20 min-w-10 shrink">
       <span className="absolute inset-x-0 top-[4px] h-[6px] rounded-bar bg-surface-2" />
       <span
         style={{ width: `${eaten}%` }}

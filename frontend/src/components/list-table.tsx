@@ -36,7 +36,8 @@ function opening(open: () => void) {
 export function ListTable<Row>(props: ListTableProps<Row>) {
   const { columns, rows, rowKey, onOpen } = props;
   return (
-    <div className="max-h-[calc(100dvh-190px)] overflow-auto">
+    // Positioned, so that what only a screen reader sees cannot widen the page.
+    <div className="relative max-h-[calc(100dvh-190px)] overflow-auto">
       <table aria-label={props.label} data-testid={props.testId} className="w-full border-collapse">
         <thead>
           <tr>

@@ -77,7 +77,10 @@ export function VenuePill({ venue }: { readonly venue: VenueHealth }) {
             data-testid={testId.venueAge(venue.venue)}
             data-age-ms={age === null ? "" : Math.round(age)}
             data-value={solana ? String(venue.slot_lag) : undefined}
-            className={cn(venue.status === "stale" && "font-semibold text-warn")}
+            className={cn(
+              venue.status === "stale" && "font-semibold text-warn",
+              venue.status === "standby" && "@max-[35rem]/venues:sr-only",
+            )}
           >
             {pillFigure(venue, age)}
           </span>

@@ -27,6 +27,16 @@ describe("truth states", () => {
     expect(step(accepted, { type: "clear" })).toBe(accepted);
   });
 
+  it("neither confirms nor doubts what waits for a second person", () => {
+    const waiting = step(sending, { type: "wait", atMs: 1100 });
+    expect(waiting).toEqual({ phase: "waiting", atMs: 1100 });
+    expect(step(waiting, { type: "echo", applied: ["c1"], atMs: 9000 })).toBe(waiting);
+    expect(doubt(waiting, 9e9)).toBe("none");
+    // The same person may order again, and nothing keeps the word on the screen.
+    expect(step(waiting, { type: "send", atMs: 5 })).toMatchObject({ phase: "sending" });
+    expect(step(waiting, { type: "clear" })).toEqual({ phase: "rest" });
+  });
+
   it("doubts after 1 s and again after 3 s", () => {
     expect(doubt(accepted, 1999)).toBe("none");
     expect(doubt(accepted, 2000)).toBe("warn");

@@ -49,10 +49,10 @@ export const PREDICTION: readonly PredictionRow[] = ["*", "JUP", "SOL", "WIF"].m
   },
   haircut_bps: asset === "*" ? null : "1",
   proposed_haircut_bps: asset === "JUP" ? "2.4" : null,
-  markouts: [1, 10, 60].map((horizon) => ({
+  markouts: [1, 10, 60].map((horizon, at) => ({
     horizon_s: horizon,
     trades: 228 - index * 60,
-    mean_bps: index === 3 ? null : [0.4, -0.8, -2.1][[1, 10, 60].indexOf(horizon)]! + index * 0.5,
+    mean_bps: index === 3 ? null : 0.4 - at * 1.2 + index * 0.5,
     residual_drift_usd: `${-0.0213 * horizon}`,
   })),
 }));
@@ -80,7 +80,7 @@ function figures(label: string, seed: number): Figures {
     orders: { concurrent: 201, dex_first: 55 },
     limited_by: { dex_impact: 140, cex_depth: 71, inventory_kraken: 45 },
     blocked_by: { "shorter than 400 ms": 61, kraken_stale: 13 },
-    refused_by: { min_edge: 44, slot_lag: 21, p_success: 9 },
+    refused_by: { min_profit: 44, slot_lag: 21, landing: 9 },
     failures: {},
     pnl_usd: total.toFixed(2),
     expected_usd: "801.20",

@@ -81,7 +81,7 @@ function intent(trade: Trade): Intent {
     limited_by: "dex_impact",
     gross_bps: 19.2,
     net_bps: 7.98,
-    ages: { frame_ms: 0.4, book_ms: 38, pool_ms: 212, slot_lag: 1, mark_ms: 44, balances_ms: 3120, fees_ms: 41_000 },
+    ages: { frame_ms: 0.4, book_ms: 38, pool_ms: 212, slot_lag: 1, mark_ms: 44, balances_ms: 3120, fees_ms: 41_000, clock_skew_ms: 12 },
     detect_ns: detect,
     decided_ns: detect + 61_000,
     config_version: 118,

@@ -65,7 +65,7 @@ export function ColumnChart(props: ColumnChartProps) {
           <g key={value}>
             <line x1={LEFT} x2={W - 4} y1={FLOOR - height(value)} y2={FLOOR - height(value)} className="stroke-line" />
             <text x={LEFT - 6} y={FLOOR - height(value) + 4} textAnchor="end" className="fill-text-3 text-[11px]">
-              {value}
+              {value.toLocaleString("en-US")}
             </text>
           </g>
         ))}

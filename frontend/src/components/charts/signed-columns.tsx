@@ -10,7 +10,10 @@ export interface SignedColumn {
   readonly label: string;
   /** Null where nothing was measured. */
   readonly value: number | null;
+  /** Under the label. */
   readonly note: string;
+  /** In the table, where there is room. */
+  readonly more: string;
 }
 
 const START_W = 440;
@@ -39,7 +42,7 @@ export function SignedColumns({ name, title, context, summary, columns, head, sa
       name={name}
       title={title}
       context={context}
-      table={{ head, rows: columns.map(({ label, value, note }) => [label, say(value), note]) }}
+      table={{ head, rows: columns.map(({ label, value, more }) => [label, say(value), more]) }}
     >
       <div ref={measure}>
         <svg role="img" aria-labelledby={id} viewBox={`0 0 ${W} ${H}`} className="block h-auto w-full">

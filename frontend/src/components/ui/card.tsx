@@ -22,10 +22,10 @@ export function Card({ title, context, aside, children, className, testId }: Car
         className,
       )}
     >
-      <header className="flex min-h-[42px] items-center gap-2.5 border-b border-line px-3.5 py-2">
+      <header className="flex min-h-[42px] items-center gap-x-2.5 gap-y-1 border-b border-line px-3.5 py-2 max-sm:flex-wrap">
         <h2 className="text-body font-semibold whitespace-nowrap">{title}</h2>
-        <div className="min-w-0 truncate text-caption text-text-3">{context}</div>
-        <div className="ml-auto flex shrink-0 items-center gap-3 text-caption text-text-3">
+        <div className="line-clamp-2 min-w-0 text-caption text-text-3 empty:hidden max-sm:order-last max-sm:basis-full">{context}</div>
+        <div className="ml-auto flex shrink-0 items-center gap-3 text-caption text-text-3 max-sm:shrink max-sm:flex-wrap">
           {aside}
         </div>
       </header>

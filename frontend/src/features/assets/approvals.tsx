@@ -53,7 +53,7 @@ function Waiting({ proposal, onDecided }: {
       data-testid={testId.proposal(config.asset, config.version)}
       className="flex flex-wrap items-start gap-x-6 gap-y-2 border-b border-line px-3.5 py-3 last:border-b-0"
     >
-      <div className="min-w-0 flex-1">
+      <div className="min-w-0 flex-1 max-sm:basis-full">
         <p className="flex flex-wrap items-baseline gap-x-3">
           <span className="font-semibold">
             {config.asset} version {config.version}
@@ -66,7 +66,7 @@ function Waiting({ proposal, onDecided }: {
         <Changes changes={changes} />
         <p className="text-caption text-text-3">{config.reason}</p>
       </div>
-      <div className="flex flex-col items-end gap-1.5 max-sm:items-start">
+      <div className="flex flex-col items-end gap-1.5 max-sm:basis-full max-sm:items-start">
         <span className="text-caption text-text-2">
           {approved.length} of {needed} {needed === 1 ? "approval" : "approvals"}
           {approved.length === 0 ? "" : `: ${approved.join(", ")}`}

@@ -1,7 +1,7 @@
 /** What each asset may do: its mode with the commands that change it, its settings, what waits. */
 import { CardBoundary } from "@/components/error-boundary";
 import { Card, Empty, SkeletonRows } from "@/components/ui/card";
-import type { AssetConfig } from "@/lib/api";
+import type { AssetConfig, Control } from "@/lib/api";
 import * as format from "@/lib/format";
 import { useAge, useDesk } from "@/lib/live";
 import { useRead } from "@/lib/read";
@@ -15,28 +15,36 @@ import { type ConfigRead, useConfigs } from "./use-configs";
 const CONTROLS_EVERY_MS = 5000;
 
 export function Assets() {
-  const assets = useDesk("assets");
-  const names = [...(assets ?? [])].sort();
-  const read = useConfigs(names);
+  const streamed = useDesk("assets");
+  const version = useDesk("status")?.control_version ?? 0;
+  // The database knows the assets also while no engine speaks: approving must not need one.
+  const stored = useRead("/v1/status", {}, { everyMs: CONTROLS_EVERY_MS, again: version });
+  const controls = stored.data?.controls;
+  const known = streamed !== undefined || controls !== undefined;
+  const scopes = (controls ?? []).map((row) => row.scope).filter((scope) => scope !== "*");
+  const names = [...new Set([...(streamed ?? []), ...scopes])].sort();
+  const read = useConfigs(known ? names : null);
   return (
     <div data-testid={testId.assetsScreen} className="flex flex-col gap-3">
       <h1 className="sr-only">Assets</h1>
       <CardBoundary name="Modes">
-        <Modes assets={assets === undefined ? undefined : names} />
+        <Modes assets={known ? names : undefined} controls={controls ?? []} />
       </CardBoundary>
       <CardBoundary name="Waiting for approval">
         <Approvals read={read} />
       </CardBoundary>
       <CardBoundary name="Settings">
-        <InForce read={read} known={assets !== undefined} />
+        <InForce read={read} />
       </CardBoundary>
     </div>
   );
 }
 
-function Modes({ assets }: { readonly assets: readonly string[] | undefined }) {
+function Modes({ assets, controls }: {
+  readonly assets: readonly string[] | undefined;
+  readonly controls: readonly Control[];
+}) {
   const status = useDesk("status");
-  const stored = useRead("/v1/status", {}, { everyMs: CONTROLS_EVERY_MS, again: status?.control_version ?? 0 });
   const beat = useAge(status === undefined ? null : status.beat_ns / 1e6);
   return (
     <Card
@@ -44,7 +52,9 @@ function Modes({ assets }: { readonly assets: readonly string[] | undefined }) {
       context="the strictest of the desk's, the asset's own and its settings' is in force"
       aside={status === undefined ? "" : `engine said so ${format.age(beat)} ago`}
     >
-      {status === undefined || assets === undefined ? (
+      {status === undefined ? (
+        <Empty>The engine has not been heard yet. Its modes appear with its first word.</Empty>
+      ) : assets === undefined ? (
         <SkeletonRows rows={4} height={48} />
       ) : (
         <ul>
@@ -53,7 +63,7 @@ function Modes({ assets }: { readonly assets: readonly string[] | undefined }) {
               key={scope}
               scope={scope}
               status={status}
-              control={stored.data?.controls.find((row) => row.scope === scope)}
+              control={controls.find((row) => row.scope === scope)}
             />
           ))}
         </ul>
@@ -62,7 +72,7 @@ function Modes({ assets }: { readonly assets: readonly string[] | undefined }) {
   );
 }
 
-function InForce({ read, known }: { readonly read: ConfigRead; readonly known: boolean }) {
+function InForce({ read }: { readonly read: ConfigRead }) {
   const { configs, error } = read;
   return (
     <Card title="Settings in force" context="tighter changes are in force at once, looser ones wait for approval">
@@ -73,7 +83,7 @@ function InForce({ read, known }: { readonly read: ConfigRead; readonly known: b
       )}
       {configs !== undefined && configs.length > 0 ? (
         <Settings configs={configs.map((one: AssetConfig) => one.in_force)} />
-      ) : known && configs !== undefined ? (
+      ) : configs !== undefined ? (
         <Empty>No assets are traded here. `manage.py sync_markets` reads markets into the database.</Empty>
       ) : error === null ? (
         <SkeletonRows rows={3} height={40} />

@@ -111,11 +111,11 @@ function ModeButtons({ scope, own, silent }: {
             data-testid={testId.assetMode(scope, mode)}
             onClick={() => choose(mode)}
             className={cn(
-              "-ml-px min-w-[94px] rounded-none first:ml-0 first:rounded-l-control last:rounded-r-control",
+              "-ml-px rounded-none max-sm:px-2.5 sm:min-w-[94px] first:ml-0 first:rounded-l-control last:rounded-r-control",
               own === mode && "bg-surface-3 font-semibold disabled:bg-surface-3 disabled:text-text-1",
             )}
           >
-            <Icon aria-hidden="true" size={14} strokeWidth={1.75} />
+            <Icon aria-hidden="true" size={14} strokeWidth={1.75} className="max-sm:hidden" />
             {word}
             {mode === "live" && own !== "live" ? "…" : ""}
           </Button>

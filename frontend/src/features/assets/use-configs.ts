@@ -14,12 +14,14 @@ export interface ConfigRead {
   readonly reload: () => void;
 }
 
-export function useConfigs(assets: readonly string[]): ConfigRead {
+/** Null while the assets are not known. */
+export function useConfigs(assets: readonly string[] | null): ConfigRead {
   const { api } = useLive();
-  const asked = assets.join(",");
+  const asked = assets === null ? null : assets.join(",");
   const [held, setHeld] = useState<Omit<ConfigRead, "reload">>({ configs: undefined, error: null });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
+    if (asked === null) return undefined;
     let over = false;
     const names = asked === "" ? [] : asked.split(",");
     const load = async () => {

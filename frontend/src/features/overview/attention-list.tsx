@@ -78,10 +78,10 @@ function IncidentRow({ incident }: { readonly incident: Incident }) {
     >
       <Mark incident={incident} />
       <span className="flex min-w-0 flex-1 flex-col">
-        <span className={cn("truncate font-medium", closed ? "text-text-2" : "text-text-1")} title={reasonText(incident)}>
+        <span className={cn("line-clamp-2 font-medium", closed ? "text-text-2" : "text-text-1")} title={reasonText(incident)}>
           {subject}: {reasonText(incident)}
         </span>
-        <span className="truncate text-caption text-text-3">
+        <span className="line-clamp-2 text-caption text-text-3">
           #{incident.number} {ruleWord(incident.rule)}
           {closed ? ", cleared" : incident.state === "acked" ? ", acknowledged" : ""} · opened {opened} UTC
         </span>

@@ -15,7 +15,7 @@ export function DetectionLatency() {
   return (
     <Card
       title="Detection latency"
-      context="tick to signal, 15 min"
+      context={`tick to signal, 15\u00a0min`}
       aside={<AgeBadge atMs={metrics === undefined ? null : metrics.at_ns / 1e6} kind="metrics" />}
     >
       {metrics === undefined || metrics.tick_to_signal.count === 0 ? (

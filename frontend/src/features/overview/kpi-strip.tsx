@@ -45,7 +45,7 @@ function Kpi({ name, label, value, raw, children, spark, to, title, headline }: 
         </span>
         <span className="pb-1 max-xl:hidden">{spark}</span>
       </span>
-      <span className="text-caption text-text-3 sm:truncate">{children}</span>
+      <span className="text-caption text-text-3">{children}</span>
     </>
   );
   const frame = "flex min-w-0 flex-col gap-0.5 bg-surface-1 px-3.5 py-3 outline-offset-[-2px]";
@@ -177,7 +177,7 @@ function FillKpi({ metrics, kpis }: PartProps) {
         />
       }
     >
-      p95 <B>{format.latency(metrics.fills_p95_ms)}</B> · SLO 700 ms / 1.5 s
+      p95 <B>{format.latency(metrics.fills_p95_ms)}</B> · <span className="whitespace-nowrap">SLO 700 ms / 1.5 s</span>
     </Kpi>
   );
 }
@@ -216,7 +216,7 @@ function CaptureKpi({ metrics, kpis }: PartProps) {
         />
       }
     >
-      <B>{hits}</B> of {n} windows · SLO 60%
+      <B>{hits}</B> of {n} windows · <span className="whitespace-nowrap">SLO 60%</span>
     </Kpi>
   );
 }

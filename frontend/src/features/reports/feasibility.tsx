@@ -94,7 +94,10 @@ function bpsOr(value: number | null, word: string): string {
   return value === null ? word : `${format.bps(value)} bps`;
 }
 
+/** A whole number of bps with the minus of the other figures. */
+const signed = (bps: number) => String(bps).replace("-", "−");
+
 function edge(found: Feasibility["results"], index: number): string {
   const high = found.histogram_edges_bps[index];
-  return high === undefined ? `≥ ${found.histogram_edges_bps.at(-1) ?? 0}` : `< ${high}`;
+  return high === undefined ? `≥ ${signed(found.histogram_edges_bps.at(-1) ?? 0)}` : `< ${signed(high)}`;
 }

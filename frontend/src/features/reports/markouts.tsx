@@ -22,7 +22,8 @@ export function Markouts({ row }: { readonly row: PredictionRow }) {
         columns={row.markouts.map((one) => ({
           label: `after ${one.horizon_s} s`,
           value: one.mean_bps,
-          note: `n ${one.trades}, residuals ${format.pnl(one.residual_drift_usd, 2)}`,
+          note: `n ${one.trades}`,
+          more: `${one.trades}, ${format.pnl(one.residual_drift_usd, 4)}`,
         }))}
       />
     </div>

@@ -84,7 +84,7 @@ function Haircut({ row }: { readonly row: PredictionRow }) {
       {row.haircut_bps}, errors ask for {row.proposed_haircut_bps}
       {proposed ? (
         <Link
-          to="/assets"
+          to="/asset-modes"
           role="status"
           data-testid={testId.haircutWaiting(row.asset)}
           className="inline-flex min-h-7 items-center text-text-1 underline underline-offset-2"

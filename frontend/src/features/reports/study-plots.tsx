@@ -77,7 +77,7 @@ function Errors({ figures }: { readonly figures: Figures }) {
   const { error_bins_bps: edges, error_counts: counts } = figures.series;
   const label = (index: number) => {
     const high = edges[index];
-    return high === undefined ? `≥ ${edges.at(-1) ?? 0}` : `< ${high}`;
+    return high === undefined ? `≥ ${edges.at(-1) ?? 0}` : `< ${String(high).replace("-", "−")}`;
   };
   const { bps_p5: low, bps_p50: middle, bps_p95: high } = figures.errors;
   return (

@@ -12,7 +12,7 @@ const whole = (count: number) => count.toLocaleString("en-US");
 
 /** The compute-unit limit with what it was made from; a limit without samples is the prior. */
 export function unitsWords(limit: NonNullable<Intent["compute"]>, decidedNs: number): string {
-  const { units = 0, source = "prior", samples = 0, largest = 0, at_ns: at = 0 } = limit;
+  const { units, source, samples, largest, at_ns: at } = limit;
   if (samples === 0) return `${whole(units)}, ${SOURCE[source]}`;
   const age = format.age(Math.max(0, decidedNs - at) / 1e6);
   return `${whole(units)}, ${SOURCE[source]}: ${samples} samples, most used ${whole(largest)}, ${age} before the decision`;
@@ -20,7 +20,7 @@ export function unitsWords(limit: NonNullable<Intent["compute"]>, decidedNs: num
 
 /** Which share of the slack each leg's limit got, and from how much movement. */
 export function slackWords(slack: NonNullable<Intent["slack"]>): string {
-  const { cex_share: share = "0.5", trades = 0, cex_bps: cex = 0, dex_bps: dex = 0 } = slack;
+  const { cex_share: share, trades, cex_bps: cex, dex_bps: dex } = slack;
   if (trades < FEWEST) return `50% each until ${FEWEST} trades, ${trades} so far`;
   const kraken = Number(share);
   return (

@@ -273,7 +273,7 @@ function Inputs({ intent }: { readonly intent: Intent }) {
           ["Mark prices", format.age(ages.mark_ms)],
           ["Balances", format.age(ages.balances_ms)],
           ["Fees", format.age(ages.fees_ms)],
-          ["Clock skew", ages.clock_skew_ms === null || ages.clock_skew_ms === undefined ? "not measured" : format.latency(ages.clock_skew_ms)],
+          ["Clock skew", ages.clock_skew_ms === null ? "not measured" : format.latency(ages.clock_skew_ms)],
           ["Configuration", `version ${intent.config_version}`],
         ]}
       />
