@@ -142,7 +142,10 @@ async def venue(rate: int, count: int) -> None:
         await asyncio.sleep(1)
         over.set()
 
-    async with serve(talk, "127.0.0.1", 0, compression=None) as server:
+    # While it plays it takes no requests: a full queue of them would stop it reading pongs.
+    async with serve(
+        talk, "127.0.0.1", 0, compression=None, max_queue=None, ping_interval=None
+    ) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await over.wait()
 
