@@ -128,6 +128,27 @@ def test_a_hand_at_the_venue_is_named_with_numbers_and_age(
     run_patient(tell(desk_url, body))
 
 
+def test_a_desk_that_is_never_all_booked_is_watched_too(desk_url: str) -> None:
+    async def body(scene: Scene) -> None:
+        scene.is_audited = False
+        engine = await scene.engine()
+        watched = Watched(scene, engine)
+        await watched.begin()
+        # The order is filled and known; its record is a minute away.
+        scene.faults.set("kraken.visibility_lag_s", 60.0)
+        await engine.executor.execute(scene.intent())
+        await asyncio.sleep(5.0)
+        assert (await scene.trade())["state"] == "open"
+        await watched.look(3)
+        assert watched.stops == []
+        scene.faults.set("kraken.moved_by_hand", {"SOL": "0.5"})
+        await watched.look(2)
+        assert [(scope, value) for scope, _, value, _ in watched.stops] == [("SOL", "+0.5")]
+        assert (await scene.trade())["state"] == "open"
+
+    run_patient(tell(desk_url, body))
+
+
 def test_what_happened_while_nobody_looked_is_found_by_the_next_engine(desk_url: str) -> None:
     async def body(scene: Scene) -> None:
         scene.is_audited = False
