@@ -1,9 +1,10 @@
 """HTTP/1.1 connections that are kept open and carry one request at a time.
 
 A request is one write of prepared bytes: what a full client does around that costs several
-times as much as the write, and the order to trade waits for it. Never retries what may have
-been delivered, follows no redirect, reads no proxy, keeps no cookie, asks for no encoding.
-TLS as the system's certificates have it. Called by `sockets`.
+times as much as the write, and the order to trade waits for it. h11 reads the replies, which
+nothing waits for that closely. Never retries what may have been delivered, follows no
+redirect, reads no proxy, keeps no cookie, asks for no encoding. TLS as the system's
+certificates have it. Called by `sockets`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from functools import lru_cache
 from typing import cast
 from urllib.parse import urlsplit
 
+import h11
 import msgspec
 
 from arbsite.errors import NotSent
-from feeds.venues.http_reply import BrokenReply, HttpReplyReader
 from feeds.venues.transport import HttpReply
 
 IDLE_S = 60.0
 """A connection unused for longer is not trusted with a request."""
 
 MAX_IDLE = 32
+MAX_HEAD_BYTES = 64 * 1024
 
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
 _FIXED = "User-Agent: spreadline\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
@@ -126,6 +128,10 @@ class HttpLines:
         return reply
 
 
+class BrokenReply(ConnectionError):
+    """The bytes are not an HTTP/1.1 reply that could be read to its end."""
+
+
 class _Line(asyncio.Protocol):
     """One connection. `is_open`: connected, between requests, and fit for another one."""
 
@@ -134,8 +140,8 @@ class _Line(asyncio.Protocol):
         self.has_heard = False
         self._max_body_bytes = max_body_bytes
         self._transport: asyncio.Transport | None = None
-        self._reader: HttpReplyReader | None = None
-        self._answer: asyncio.Future[None] | None = None
+        self._reply: _Reply | None = None
+        self._answer: asyncio.Future[HttpReply] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -148,19 +154,19 @@ class _Line(asyncio.Protocol):
         if transport is None or transport.is_closing():
             raise NotSent("the connection closed before anything was written")
         self.has_heard = False
-        self._reader = reader = HttpReplyReader(self._max_body_bytes)
         loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
+        answer: asyncio.Future[HttpReply] = loop.create_future()
+        self._answer = answer
         transport.write(message)
         try:
-            await self._answer
+            found = await answer
         except BaseException:
             self.drop()
             raise
-        self._answer, self._reader, self.used_s = None, None, loop.time()
-        if not reader.is_kept:
+        if self._reply is None or not self._reply.is_kept:
             self.drop()
-        return HttpReply(status=reader.status, body=reader.body)
+        self._answer, self._reply, self.used_s = None, None, loop.time()
+        return found
 
     def drop(self) -> None:
         """Close at once; what is not written is thrown away."""
@@ -174,36 +180,84 @@ class _Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; bytes nobody asked for end the connection."""
-        if self._reader is None or self._answer is None:
+        if self._answer is None or self._answer.done():
             self.drop()
             return
         self.has_heard = True
-        try:
-            self._reader.feed(data)
-        except BrokenReply as error:
-            self._tell(error)
-            return
-        if self._reader.is_complete:
-            self._tell(None)
+        self._hear(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         """End the reply, which some are ended by, or fail the request."""
-        if self._reader is None or self._answer is None or self._answer.done():
-            return
-        try:
-            self._reader.end()
-        except BrokenReply as broken:
-            self._tell(error if isinstance(error, OSError) else broken)
-        else:
-            self._tell(None)
-
-    def _tell(self, error: Exception | None) -> None:
         if self._answer is None or self._answer.done():
             return
         if error is None:
-            self._answer.set_result(None)
+            self._hear(b"")
         else:
-            self._answer.set_exception(error)
+            self._answer.set_exception(ConnectionError(f"the connection broke: {error}"))
+
+    def _hear(self, data: bytes) -> None:
+        assert self._answer is not None
+        # Made when it is needed: before the write leaves it would hold it up.
+        self._reply = self._reply or _Reply(self._max_body_bytes)
+        try:
+            found = self._reply.read(data)
+        except (BrokenReply, h11.RemoteProtocolError) as error:
+            self._answer.set_exception(BrokenReply(str(error)))
+            return
+        if found is not None:
+            self._answer.set_result(found)
+
+
+class _Reply:
+    """One reply as h11 takes it apart, and what we ask of it beyond the protocol."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        # What a reply means depends on its request only in methods that are never used here.
+        self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
+        self._http.send(h11.EndOfMessage())
+        self._left = max_body_bytes
+        self._status = 0
+        self._body: list[bytes] = []
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the connection may carry another request: over, and nothing came after."""
+        http = self._http
+        is_over = http.our_state is h11.DONE and http.their_state is h11.DONE
+        return is_over and not http.trailing_data[0]
+
+    def read(self, data: bytes) -> HttpReply | None:
+        """Take bytes (none at the end); the reply when it is whole.
+
+        Raises BrokenReply or h11's RemoteProtocolError when it can never be.
+        """
+        self._http.receive_data(data)
+        while True:
+            event = self._http.next_event()
+            match event:
+                case h11.Response():
+                    self._begin(event)
+                case h11.Data():
+                    self._left -= len(event.data)
+                    if self._left < 0:
+                        raise BrokenReply("a body longer than what is taken")
+                    self._body.append(bytes(event.data))
+                case h11.EndOfMessage():
+                    return HttpReply(status=self._status, body=b"".join(self._body))
+                case h11.InformationalResponse():
+                    if event.status_code == 101:
+                        raise BrokenReply("another protocol that was not asked for")
+                case h11.ConnectionClosed():
+                    raise BrokenReply("the connection ended without a reply")
+                case _:
+                    return None
+
+    def _begin(self, event: h11.Response) -> None:
+        self._status = event.status_code
+        for name, value in event.headers:
+            if name == b"content-encoding" and value.lower() != b"identity":
+                raise BrokenReply("an encoding that was not asked for")
 
 
 @lru_cache(maxsize=256)

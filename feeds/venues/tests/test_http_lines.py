@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
+import h11
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arbsite.errors import NotSent
-from feeds.venues.http_lines import HttpLines, request_bytes, target_of
+from feeds.venues.http_lines import BrokenReply, HttpLines, _Reply, request_bytes, target_of
+from feeds.venues.transport import HttpReply
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -206,3 +213,100 @@ def test_where_a_url_leads() -> None:
 def test_a_header_cannot_bring_another_one(value: str) -> None:
     with pytest.raises(NotSent):
         request_bytes("GET", target_of("http://x/"), {"X-Key": value}, b"")
+
+
+REPLIES = [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello", True),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;n=1\r\nhello\r\n0\r\nT: 1\r\n\r\n",
+        True,
+    ),
+    (
+        b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        True,
+    ),
+    (b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 5\r\n\r\nhello", False),
+    (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", False),
+]
+
+
+@settings(max_examples=100)
+@given(reply=st.sampled_from(REPLIES), places=st.lists(st.integers(0, 110), max_size=9))
+def test_a_reply_in_pieces_of_any_size_is_the_same_reply(
+    reply: tuple[bytes, bool], places: list[int]
+) -> None:
+    data, is_kept = reply
+    ends = sorted({min(place, len(data)) for place in places} | {0, len(data)})
+    reader, found = _Reply(1_000), None
+    for start, end in pairwise(ends):
+        assert found is None
+        found = reader.read(data[start:end])
+    assert found == HttpReply(status=200, body=b"hello")
+    assert reader.is_kept is is_kept
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_a_damaged_reply_is_refused_or_waited_for_but_never_anothers(
+    data: st.DataObject,
+) -> None:
+    """Bytes of the framing changed at random; what is read whole has a body of that length."""
+    whole, _ = data.draw(st.sampled_from(REPLIES))
+    reply = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 3))):
+        reply[data.draw(st.integers(0, len(reply) - 1))] = data.draw(st.integers(0, 255))
+    reader = _Reply(1_000)
+    try:
+        found = reader.read(bytes(reply))
+    except (BrokenReply, h11.RemoteProtocolError):
+        return
+    if found is not None:
+        assert found.body in bytes(reply)
+        assert 200 <= found.status <= 999
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/2 200\r\n\r\n",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + bytes(1_001),
+        b"HTTP/1.1 200 OK\r\n\r\n" + bytes(1_001),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx",
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000,
+    ],
+)
+def test_what_is_not_a_reply_to_take_is_refused(data: bytes) -> None:
+    with pytest.raises((BrokenReply, h11.RemoteProtocolError)):
+        _Reply(1_000).read(data)
+
+
+@pytest.mark.parametrize("body", [b"hell", b""])
+async def test_an_end_within_a_reply_is_a_connection_error(
+    server: Scripted, lines: HttpLines, body: bytes
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
+    server.replies = [head + body]
+    with pytest.raises(ConnectionError):
+        await post(lines, server)
+
+
+async def test_a_connection_that_breaks_does_not_end_a_reply(
+    server: Scripted, lines: HttpLines
+) -> None:
+    """Without a length only an orderly end is one."""
+    server.replies = [b"HTTP/1.1 200 OK\r\n\r\nhalf"]
+    asking = asyncio.create_task(post(lines, server))
+    while not server.asked:
+        await asyncio.sleep(0.001)
+    await settle()
+    sock = server.writers[0].get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.writers[0].transport.abort()
+    with pytest.raises(ConnectionError):
+        await asking
