@@ -220,6 +220,59 @@ async def test_order_frame_and_ack(
     assert "validate" not in params
 
 
+async def test_an_order_made_ready_leaves_as_it_would_have_and_once(
+    venue: ScriptedVenue, trading: KrakenTrading, seen: Seen
+) -> None:
+    async with running(trading):
+        await seen.until(is_up)
+        asked = order()
+        trading.make_ready(asked)
+        assert trading._ready is not None
+        frame, req_id = trading._ready.frame, trading._ready.req_id
+        acked = await trading.submit(asked)
+        with pytest.raises(OutcomeUnknown, match="not sent again"):
+            await trading.submit(asked)
+        # Another order than the one made ready, whatever it is, is encoded itself.
+        trading.make_ready(order(1))
+        await trading.submit(order(2))
+        await trading.submit(order(1, qty=Decimal("0.5")))
+    assert acked.order_id == ORDER_ID
+    sent = [frame["params"] for frame in orders_at(venue)]
+    assert [(each["cl_ord_id"], each["order_qty"]) for each in sent] == [
+        (order().cl_ord_id, 1.2), (order(2).cl_ord_id, 1.2), (order(1).cl_ord_id, 0.5),
+    ]  # fmt: skip
+    assert orders_at(venue)[0]["raw"] == frame.decode()
+    assert len({req_id} | {each["req_id"] for each in orders_at(venue)}) == 3
+
+
+async def test_what_was_made_ready_for_another_connection_is_not_sent_on_this_one(
+    venue: ScriptedVenue, trading: KrakenTrading, seen: Seen
+) -> None:
+    """Its token has ended with the connection."""
+    trading.make_ready(order())  # nothing is up yet: not even an error
+    async with running(trading):
+        await seen.until(is_up)
+        asked = order(deadline_ns=SystemClock().now_ns() + 60_000_000_000)
+        trading.make_ready(asked)
+        await venue.sockets[0].drop()
+        await seen.until(lambda s: len([x for x in s.of(CexLinkState) if x.is_up]) == 2)
+        await trading.submit(asked)
+    (frame,) = orders_at(venue)
+    assert frame["params"]["token"] == "TOKEN-2"
+
+
+async def test_being_ready_does_not_excuse_an_order_that_is_late_or_empty(
+    venue: ScriptedVenue, trading: KrakenTrading, seen: Seen
+) -> None:
+    async with running(trading):
+        await seen.until(is_up)
+        for changes in ({"deadline_ns": 1}, {"qty": Decimal(0)}, {"limit_price": Decimal("NaN")}):
+            trading.make_ready(order(**changes))
+            with pytest.raises(NotSent):
+                await trading.submit(order(**changes))
+    assert orders_at(venue) == []
+
+
 async def test_full_fill_in_the_documented_order_of_frames(
     desk: Desk, trading: KrakenTrading, seen: Seen
 ) -> None:

@@ -160,6 +160,18 @@ async def test_broadcast_sends_the_same_bytes_to_every_endpoint(
     await node_b.until(lambda: node_b.sent == [signed.raw])
 
 
+async def test_bytes_made_ready_leave_as_they_would_have_and_nothing_else_does(
+    transport: SocketTransport, heard: Heard, node_a: ScriptedNode
+) -> None:
+    made = trading(transport, heard, node_a.endpoint)
+    made.ring.add(BLOCKHASH, 1050)
+    first, second = made.sign(swap()), made.sign(swap(amount_raw=5))
+    made.make_ready(first.raw)
+    await made.broadcast(second.raw)
+    await made.broadcast(first.raw)
+    await node_a.until(lambda: node_a.sent == [second.raw, first.raw])
+
+
 async def test_one_acceptance_is_enough_and_does_not_wait_for_the_slow(
     transport: SocketTransport, heard: Heard, node_a: ScriptedNode, node_b: ScriptedNode
 ) -> None:
