@@ -57,7 +57,7 @@ def arrays_for_swap(pool: Whirlpool, a_to_b: bool) -> tuple[int, ...]:
 def loaded_arrays(pool: Whirlpool, a_to_b: bool) -> tuple[TickArray | None, ...]:
     """Return the arrays of `arrays_for_swap` as the pool state holds them, else None."""
     held = {array.start_index: array for array in pool.tick_arrays}
-    return tuple([held.get(start) for start in arrays_for_swap(pool, a_to_b)])
+    return tuple(map(held.get, arrays_for_swap(pool, a_to_b)))
 
 
 def carried_arrays(
@@ -266,7 +266,8 @@ class _Walk:
                 earned.append((used - with_fee, liquidity))
                 crossings += is_initialised
                 tick = next_tick - a_to_b
-            paid, taken, price, liquidity = next_paid, next_taken, target, after
+            paid, taken = next_paid, next_taken
+            price, liquidity = target, after
         self.crossings, self.tick, self.price, self.liquidity = crossings, tick, price, liquidity
         self.remaining -= paid if self._exact_in else taken
         self.other = taken if self._exact_in else paid
