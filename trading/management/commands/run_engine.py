@@ -22,6 +22,7 @@ from arbsite.metrics import start_metrics_server
 from feeds import assembly
 from feeds.models import Market
 from feeds.recording.writer import SpoolLimits
+from trading.engine_parts import EngineParts
 from trading.host import EngineHost
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal, start_journal
@@ -73,7 +74,7 @@ class Command(BaseCommand):
         bus = bus_from_url(settings.BUS_URL)
         is_hosting_feeds = options["feeds"] == "inline"
         recorder = assembly.market_recorder(markets, clock) if is_hosting_feeds else None
-        host = EngineHost(
+        parts = EngineParts(
             dsn=settings.DATABASE_URL,
             shard=options["shard"],
             specs={market.asset: market.spec for market in markets},
@@ -85,10 +86,8 @@ class Command(BaseCommand):
                 recorder=recorder,
             ),
             bus=bus,
-            feeds=options["feeds"],
             clock=clock,
             profile=settings.SPREADLINE_PROFILE,
-            max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             key_name=assembly.kraken_credentials().fingerprint,
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
@@ -96,7 +95,6 @@ class Command(BaseCommand):
             kill_file=home.kill_file,
             mark_file=home.database_mark_file(options["shard"]),
             sample_share=0.0 if settings.IS_SIM else settings.SPREADLINE_OBSERVE_SAMPLE_SHARE,
-            began_ns=process_began_ns(),
             limits=ResidualLimits(
                 max_provisional_usd=Decimal(settings.SPREADLINE_MAX_PROVISIONAL_USD),
                 max_keep_usd=Decimal(settings.SPREADLINE_MAX_KEEP_USD),
@@ -106,11 +104,18 @@ class Command(BaseCommand):
                 settings.SPREADLINE_ORDERS_PER_MINUTE_ASSET, settings.SPREADLINE_ORDERS_PER_MINUTE
             ),
         )
+        host = EngineHost(
+            parts,
+            bus=bus,
+            feeds=options["feeds"],
+            max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
+            began_ns=process_began_ns(),
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, host.stop)
-        loop.add_signal_handler(signal.SIGHUP, host.rotation.asked.set)
-        loop.add_signal_handler(signal.SIGUSR1, host.local_kill.pull, "a signal")
+        loop.add_signal_handler(signal.SIGHUP, parts.rotation.asked.set)
+        loop.add_signal_handler(signal.SIGUSR1, parts.local_kill.pull, "a signal")
         pid_file = home.engine_pid_file(options["shard"])
         pid_file.write_text(str(os.getpid()))
         try:
