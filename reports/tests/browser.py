@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from arbsite.home import REPOSITORY
 
-WIDE: Final = {"width": 1600, "height": 1000}
+WIDE: Final[ViewportSize] = {"width": 1600, "height": 1000}
 _OPTIONS: Final = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,7 +46,7 @@ def signed_in_page(
     browser: Browser, url: str, username: str, password: str, script: str = ""
 ) -> Page:
     """A page of a person's own, signed in, on Overview; `script` runs before every page."""
-    page = browser.new_context(viewport=WIDE).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(viewport=WIDE).new_page()
     page.set_default_timeout(_TIMEOUT_MS)
     if script:
         page.add_init_script(script)

@@ -63,6 +63,11 @@ export const ORDER_WORDS: Record<Intent["verdict"]["order"], string> = {
   cex_first: "Kraken first",
 };
 
+/** The words of a row's order; a policy of a newer server is spelled as it is. */
+export function orderWord(policy: string): string {
+  return Object.entries(ORDER_WORDS).find(([order]) => order === policy)?.[1] ?? policy.replaceAll("_", " ");
+}
+
 export interface Evidence {
   readonly what: string;
   readonly atMs: number | null;

@@ -6,30 +6,28 @@ sign-in serves all tests; they run in this order because each hands the desk bac
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
+from reports.tests.browser import WIDE, chromium, signed_in_page
 from reports.tests.system.desk import Desk
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.browser]
 
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ASSETS = ("SOL", "JUP", "WIF")
 CONFIRM_LIMIT_MS = 1_000
+SCREEN_ID = {
+    "overview": "overview-screen",
+    "opportunities": "opps-screen",
+    "trades": "trades-screen",
+    "reports": "reports-screen",
+    "assets": "assets-screen",
+    "health": "health-screen",
+}
 
 # Notes every state word as it is painted, and every click, with the page's own time.
 WATCH = """
@@ -51,25 +49,13 @@ addEventListener("click", (event) => {
 @pytest.fixture(scope="module")
 def page(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A signed-in console on Overview; a picture of its end is kept with the run."""
-    program = os.environ.get("SPREADLINE_CHROMIUM") or shutil.which("chromium")
-    if program is None:
-        pytest.fail("no Chromium; run `make chromium`, or set SPREADLINE_CHROMIUM", pytrace=False)
     pictures = tmp_path_factory.mktemp("pictures")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        page.set_default_timeout(20_000)
-        page.add_init_script(WATCH)
-        page.goto(desk.url)
-        page.get_by_test_id("login-user").fill(desk.username)
-        page.get_by_test_id("login-password").fill(desk.password)
-        page.get_by_test_id("login-submit").click()
-        page.get_by_test_id("overview-screen").wait_for()
+    with chromium() as browser:
+        page = signed_in_page(browser, desk.url, desk.username, desk.password, WATCH)
         try:
             yield page
         finally:
             page.screenshot(path=pictures / "end.png")
-            browser.close()
 
 
 @pytest.fixture
@@ -161,6 +147,80 @@ def test_the_promises_are_read_from_the_desk(page: Page, pictures: Path) -> None
     expect(page.get_by_test_id("reports-screen")).to_contain_text("No reports yet")
     page.get_by_test_id("nav-overview").click()
     expect(page.get_by_test_id("dropped-frames")).to_have_count(0)
+
+
+def test_an_asset_goes_on_paper_and_back_while_the_others_trade(
+    page: Page, desk: Desk, pictures: Path
+) -> None:
+    _expect_state(page, "live", 30)
+    page.get_by_test_id("nav-assets").click()
+    row = page.get_by_test_id("asset-row-SOL")
+    page.get_by_test_id("asset-mode-SOL-paper").click()
+    expect(row).to_have_attribute("data-state", "paper")
+    expect(page.get_by_test_id("asset-row-JUP")).to_have_attribute("data-state", "live")
+    # Nothing goes from a model to money in one step.
+    expect(page.get_by_test_id("asset-mode-SOL-live")).to_be_disabled()
+    page.screenshot(path=pictures / "paper.png")
+    made = "from trading_papertrade where state = 'closed' and asset = 'SOL'"
+    desk.wait("a paper trade", lambda: bool(desk.value(f"select count(*) {made}")), 60)
+    trade = str(desk.value(f"select id {made} order by detect_ns desc limit 1"))
+    page.get_by_test_id("nav-trades").click()
+    page.get_by_test_id("trades-filter-book-paper").click()
+    page.get_by_test_id(f"trade-row-{trade}").click()
+    sheet = page.get_by_test_id("trade-sheet")
+    expect(sheet.get_by_test_id("trade-paper")).to_contain_text("Nothing was sent")
+    expect(sheet.get_by_test_id("trade-pnl")).to_contain_text("Odds of not succeeding")
+    page.screenshot(path=pictures / "paper-trade.png")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("nav-assets").click()
+    page.get_by_test_id("asset-mode-SOL-observe").click()
+    expect(row).to_have_attribute("data-state", "observe")
+    page.get_by_test_id("asset-mode-SOL-live").click()
+    page.get_by_test_id("live-reason").fill("browser test")
+    page.get_by_test_id("live-phrase").fill("GO LIVE")
+    page.get_by_test_id("live-confirm").click()
+    expect(row).to_have_attribute("data-state", "live")
+    page.get_by_test_id("nav-reports").click()
+    page.get_by_test_id("reports-tab-paper").click()
+    for book in ("live", "paper", "gap"):
+        expect(page.get_by_test_id(f"paper-row-SOL-{book}")).to_be_visible()
+    page.get_by_test_id("nav-overview").click()
+
+
+def test_health_says_what_was_found_and_when(page: Page, desk: Desk, pictures: Path) -> None:
+    page.get_by_test_id("nav-health").click()
+    for venue in ("kraken", "solana"):
+        expect(page.get_by_test_id(f"venue-row-{venue}")).to_be_visible()
+    looked = "select count(*) from risk_inspection where kind = 'canary'"
+    desk.wait("the engine's canaries", lambda: bool(desk.value(looked)), 120)
+    canaries = page.get_by_test_id("inspection-canary")
+    expect(canaries).to_contain_text("ago, counts 1 d", timeout=20_000)
+    checks = "select checks from risk_inspection where kind = 'canary' order by at desc limit 1"
+    for check in desk.value(checks):
+        expect(
+            canaries.get_by_test_id(f"check-row-canary-{check['name'].replace(' ', '-')}")
+        ).to_have_attribute("data-state", "green" if check["is_green"] else "red")
+    epoch = desk.value("select max(epoch) from trading_enginestart")
+    expect(page.get_by_test_id(f"start-row-{epoch}")).to_be_visible()
+    page.screenshot(path=pictures / "health.png")
+    page.get_by_test_id("nav-overview").click()
+
+
+def test_no_screen_is_wider_than_a_phone(page: Page, pictures: Path) -> None:
+    """Tables scroll inside their cards; the page itself never sideways."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        for screen in ("opportunities", "trades", "reports", "assets", "health", "overview"):
+            page.get_by_test_id(f"nav-{screen}").click()
+            page.get_by_test_id(SCREEN_ID[screen]).wait_for()
+            page.screenshot(path=pictures / f"{screen}.png", full_page=True)
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, f"{screen} sticks out by {over} px"
+            # Stopping stays in reach on every one of them.
+            assert page.get_by_test_id("pause-button").is_visible()
+            assert page.get_by_test_id("kill-button").is_visible()
+    finally:
+        page.set_viewport_size(WIDE)
 
 
 def test_observe_only_and_back_to_live(page: Page, desk: Desk, pictures: Path) -> None:

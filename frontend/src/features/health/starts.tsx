@@ -25,7 +25,7 @@ function Stages({ start }: { readonly start: Start }) {
   if (spans.length === 0) return <Unknown why="The stages of this start were not kept" />;
   const most = Math.max(...spans.map((span) => span.tookMs));
   return (
-    <span className="text-caption text-text-2">
+    <span className="block min-w-72 py-1.5 text-caption whitespace-normal text-text-2">
       {spans.map((span, index) => (
         <span key={span.name} className={span.tookMs === most ? "font-semibold text-text-1" : undefined}>
           {index === 0 ? "" : " · "}

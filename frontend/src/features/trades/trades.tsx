@@ -16,6 +16,7 @@ import { useDesk } from "@/lib/live";
 import { useRead } from "@/lib/read";
 import { directionEnds } from "@/lib/states";
 import { testId } from "@/lib/testids";
+import { orderWord } from "@/lib/trade-detail";
 
 import { TradeSheet } from "./trade-sheet";
 
@@ -50,7 +51,7 @@ const COLUMNS: readonly Column<Trade>[] = [
         <Pnl value={row.realised_pnl_usd} className="font-semibold" />
       ),
   },
-  { head: "Order", cell: (row) => <span className="text-text-2">{row.policy.replaceAll("_", " ")}</span> },
+  { head: "Order", cell: (row) => <span className="text-text-2">{orderWord(row.policy)}</span> },
   { head: "Outcome", cell: (row) => <Outcome trade={row} /> },
   {
     head: "Records",
