@@ -18,6 +18,7 @@ from arbsite.clock import at_from_ns, ns_from_at
 from reports.promises import Level, quantile
 from risk.models import Command
 from trading.models import Attempt, EngineStart, Resolution
+from trading.start_record import longest
 
 KILL_LIMIT_MS = 250
 PAUSE_LIMIT_MS = 1_000
@@ -132,13 +133,19 @@ def _ordered(since_ns: int) -> dict[UUID, list[int]]:
 
 def _restarts(since_ns: int) -> list[Level]:
     """From the making of the process to deciding; the venues' proofs are waited for beside it."""
-    ready, proven = [], []
+    ready: list[float] = []
+    proven: list[float] = []
+    slowest = ""
     for start in EngineStart.objects.filter(at__gte=at_from_ns(since_ns)):
         if start.began_ns is not None and start.reconciled_ns is not None:
-            ready.append((start.reconciled_ns - start.began_ns) / 1e9)
+            took_s = (start.reconciled_ns - start.began_ns) / 1e9
+            stage = longest(start.stages or {})
+            if stage is not None and took_s > max(ready, default=0.0):
+                slowest = f" (slowest: {stage[1]:.1f} of {took_s:.1f} s until {stage[0]})"
+            ready.append(took_s)
             if start.settled_ns is not None:
                 proven.append((start.settled_ns - start.began_ns) / 1e9)
     return [
-        quantile("restart → reconciled p95", ready, 0.95, RESTART_LIMIT_S, "s"),
+        quantile("restart → reconciled p95", ready, 0.95, RESTART_LIMIT_S, "s", slowest),
         quantile("restart → open trades proven p95", proven, 0.95, None, "s"),
     ]
