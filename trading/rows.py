@@ -8,6 +8,7 @@ derived from the records. Called by `trading.store` only; no connection lives he
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,8 @@ from trading.records import (
     TradeRecord,
     size_base,
 )
+
+DAY_NS = 86_400_000_000_000
 
 
 def opportunity_json(intent: Intent) -> dict[str, Any]:
@@ -55,7 +58,12 @@ def trade_json(intent: Intent, trade_id: UUID) -> dict[str, Any]:
 
 def risk_day(intent: Intent) -> str:
     """The UTC day an intent's limits are counted on (ISO date)."""
-    return at_from_ns(intent.decided_ns).date().isoformat()
+    return _day_text(intent.decided_ns // DAY_NS)
+
+
+@lru_cache(maxsize=4)
+def _day_text(day: int) -> str:
+    return at_from_ns(day * DAY_NS).date().isoformat()
 
 
 def attempt_json(attempt: AttemptRecord) -> dict[str, Any]:

@@ -107,7 +107,10 @@ class TradeRunner:
         """Work until the trade is closed or parked."""
         try:
             if self._hand.is_sending:
-                # What a turn computes and saves must not delay what is about to leave.
+                # What a turn computes and saves must not delay what is about to leave: in
+                # this round of the loop and, where requests have tasks of their own, the next.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
                 await self._rest()
                 intent = self.trade.intent
                 log.info("trade.sent", asset=intent.asset, order=intent.verdict.order)

@@ -214,6 +214,8 @@ class SolanaTrading:
         self.counters.sends += 1
         is_first = signature in self._never_sent
         self._never_sent.pop(signature, None)
+        # What waits for the answers is made when the requests have been written.
+        await asyncio.sleep(0)
         outcomes: list[SendOutcome] = []
         for finished in asyncio.as_completed(tasks):
             outcome = await finished
