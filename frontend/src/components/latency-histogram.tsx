@@ -10,7 +10,7 @@ import { Button } from "./ui/button";
 
 const SLO_US = 200_000;
 const W = 340;
-const H = 300;
+const H = 308;
 const TOP = 44;
 const FLOOR = 272;
 const PAD = 4;

@@ -33,21 +33,29 @@ function opening(open: () => void) {
   };
 }
 
+/** Rows that open take the focus; where none does, the box itself must, to be scrolled by key. */
+const SCROLLED_BY_KEY = { role: "group", tabIndex: 0 } as const;
+
 export function ListTable<Row>(props: ListTableProps<Row>) {
   const { columns, rows, rowKey, onOpen } = props;
   return (
     // Positioned, so that what only a screen reader sees cannot widen the page.
-    <div className="relative max-h-[calc(100dvh-190px)] overflow-auto">
+    <div
+      {...(onOpen === undefined ? SCROLLED_BY_KEY : {})}
+      aria-label={onOpen === undefined ? `${props.label}, scrolls` : undefined}
+      className="relative max-h-[calc(100dvh-190px)] overflow-auto outline-offset-[-2px]"
+    >
       <table aria-label={props.label} data-testid={props.testId} className="w-full border-collapse">
         <thead>
           <tr>
-            {columns.map((column) => (
+            {columns.map((column, index) => (
               <th
                 key={column.head}
                 scope="col"
                 className={cn(
                   "sticky top-0 z-10 h-7 bg-surface-1 px-3.5 text-left text-caption font-normal whitespace-nowrap text-text-3 shadow-[inset_0_-1px_0_var(--line)]",
                   column.right === true && "text-right",
+                  index === 0 && "max-lg:left-0 max-lg:z-20",
                 )}
               >
                 {column.head}
@@ -62,12 +70,16 @@ export function ListTable<Row>(props: ListTableProps<Row>) {
               data-testid={props.rowTestId(row)}
               {...(onOpen === undefined ? {} : opening(() => onOpen(row)))}
               aria-current={props.opened === rowKey(row) ? "true" : undefined}
-              className="border-b border-line outline-offset-[-2px] last:border-b-0 hover:bg-surface-2 aria-[current=true]:bg-surface-2"
+              className="border-b border-line bg-surface-1 outline-offset-[-2px] last:border-b-0 hover:bg-surface-2 aria-[current=true]:bg-surface-2"
             >
-              {columns.map((column) => (
+              {columns.map((column, index) => (
                 <td
                   key={column.head}
-                  className={cn("h-10 px-3.5 whitespace-nowrap", column.right === true && "text-right")}
+                  className={cn(
+                    "h-10 px-3.5 whitespace-nowrap",
+                    column.right === true && "text-right",
+                    index === 0 && "max-lg:sticky max-lg:left-0 max-lg:bg-inherit",
+                  )}
                 >
                   {column.cell(row)}
                 </td>

@@ -146,6 +146,8 @@ function SizeCell({ row, stale }: { readonly row: Spread; readonly stale: boolea
       </span>
     );
   }
+  // What blocks it says more than the cap that a trade would have met.
+  const blocked = row.state === "blocked" && row.reason !== "";
   if (stale || row.size_usd === null) {
     return (
       <span role="cell" className={cn("text-text-3", SIZE_PLACE)}>
@@ -163,9 +165,10 @@ function SizeCell({ row, stale }: { readonly row: Spread; readonly stale: boolea
       <span
         data-testid={testId.spreadLimit(row.asset)}
         data-value={row.limited_by}
+        title={blocked ? reasonWords(row.reason) : undefined}
         className="truncate text-caption text-text-3"
       >
-        {limitWord(row.limited_by)}
+        {blocked ? reasonWords(row.reason) : limitWord(row.limited_by)}
       </span>
     </span>
   );
