@@ -103,6 +103,8 @@ class FeedState:
         self.marks: dict[str, Mark] = {"USD": USD_MARK}
         # (bid, ask, price precision) that each mark was made from.
         self._mark_tops: dict[str, tuple[int, int, int]] = {}
+        # How far each was from a dollar when last asked: the gates ask more often than it moves.
+        self._depegs: dict[str, tuple[Mark, float]] = {}
         self.pair_status: dict[str, str] = {}
         self.venues: dict[str, VenueStatus] = {}
         self.slot: SlotAdvanced | None = None
@@ -249,7 +251,12 @@ class FeedState:
     def depeg_bps(self, asset: str) -> float:
         """How far a quote asset's mark is from a dollar; infinite while it has none."""
         mark = self.marks.get(asset)
-        return float(mark.usd - 1) * 1e4 if mark is not None else math.inf
+        if mark is None:
+            return math.inf
+        known = self._depegs.get(asset)
+        if known is None or known[0] is not mark:
+            known = self._depegs[asset] = (mark, float(mark.usd - 1) * 1e4)
+        return known[1]
 
     def pool_fault(self, pool: str) -> str:
         """Why a pool must not be used, or nothing."""
