@@ -25,7 +25,7 @@ export function StatusBar({ killAsked, onKillAsk }: {
     >
       <EngineState />
       {/* A container of its own: round trips leave first when the buttons need the room. */}
-      <div className="@container/venues flex min-w-0 flex-1 items-center gap-2 overflow-x-auto p-0.5 [scrollbar-width:none] max-lg:order-last max-lg:basis-full">
+      <div className="@container/venues relative flex min-w-0 flex-1 items-center gap-2 overflow-x-auto p-0.5 [scrollbar-width:none] max-lg:order-last max-lg:basis-full">
         <ObserveSwitch />
         <div aria-label="Venues" role="group" className="flex shrink-0 items-center gap-1.5">
           {venues.map((venue) => (
