@@ -195,6 +195,7 @@ class Process:
                 settings=self._settings,
                 hedge_market=lambda _: None,
                 raise_stop=self._stopped,
+                funds=self._funds,
                 orders_per_minute=OrdersPerMinute(10**9, 10**9),
             )
         )
@@ -211,6 +212,18 @@ class Process:
 
         self.marks.note("executing")
         return make_settings(daily_notional_cap_usd=Decimal(10**9), daily_trades_cap=10**6)
+
+    def _funds(self) -> Any:
+        """Balances to be reserved in the same transaction, as every shard does."""
+        from trading.needs import Funds
+
+        names, plenty = ("SOL", "USD", "USDC", "USDT"), 10**15
+        return Funds(
+            kraken=dict.fromkeys(names, Decimal(plenty)),
+            solana_raw=dict.fromkeys(names, plenty),
+            fee_lamports=plenty,
+            known_ns=CLOCK.now_ns(),
+        )
 
     async def _stopped(self, *what: str) -> None:
         raise SystemExit(f"stopped: {what}")
