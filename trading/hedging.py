@@ -52,7 +52,7 @@ class Hedging:
         elif verdict.act == "operator":
             await self._park(verdict.reason, market)
         elif self._desk.mode(trade.intent.asset) == "halt":
-            await self._park("the desk is killed: hedges wait for a person", market)
+            await self._park("the desk is halted: hedges wait for a person", market)
         elif self._hand.outcomes_confirmed():
             await self._check_naked_total()
             await self._act(verdict, market)
