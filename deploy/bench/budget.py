@@ -94,7 +94,7 @@ async def socket_stage() -> Stage:
 
 
 def frame_stage() -> Stage:
-    """Frame bytes to a verified book, over a row of frames."""
+    """Frame bytes to a verified book as an event, over a row of frames."""
     desk, clock = BenchDesk(CLOCK.now_ns(), 1), CLOCK
     row = list(frames(_TURNS * 80, desk.names))
     supply = iter(row)
@@ -103,7 +103,7 @@ def frame_stage() -> Stage:
     mine = microseconds(lambda: desk.parse(next(supply), 1), _TURNS)
     floor_row = iter(row)
     floor = microseconds(lambda: decoder.decode(next(floor_row)), _TURNS)
-    return "frame bytes to verified book", mine, "typed decode alone", floor
+    return "frame bytes to published book", mine, "typed decode alone", floor
 
 
 def record_stage() -> Stage:
