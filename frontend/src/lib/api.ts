@@ -28,6 +28,7 @@ export type Markout = PredictionRow["markouts"][number];
 export type PaperPicture = Schemas["PaperPicture"];
 export type BookFigures = Schemas["BookFigures"];
 export type Control = Schemas["ControlRow"];
+export type DeskRisk = Schemas["RiskPicture"];
 export type Health = Schemas["HealthPicture"];
 export type AssetConfig = Schemas["ConfigPicture"];
 export type ConfigProposal = Schemas["Proposal"];

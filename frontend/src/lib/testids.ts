@@ -120,6 +120,7 @@ export const testId = {
   assetLeaves: (scope: string) => `asset-leaves-${scope}`,
   assetResume: (scope: string) => `asset-resume-${scope}`,
   settingsTable: "settings-table",
+  deskLimits: "desk-limits",
   approvals: "approvals",
   proposal: (asset: string, version: number) => `proposal-${asset}-${version}`,
   proposalApprove: (asset: string, version: number) => `proposal-approve-${asset}-${version}`,

@@ -118,6 +118,7 @@ function read(path: string, desk: DemoDesk, body: string): unknown {
   const [, , area = "", id = "", part = ""] = path.split("?")[0]?.split("/") ?? [];
   if (area === "service-levels") return { rows: reports.LEVELS };
   if (area === "status") return { status: null, controls: findings.controls(now) };
+  if (area === "risk") return findings.risk(now);
   if (area === "health") return findings.health(now);
   if (area === "paper") return findings.paper(now);
   if (area === "config") return findings.config(id, now);

@@ -1,5 +1,5 @@
 /** Findings, settings and the two books of a made-up desk. Never part of the build. */
-import type { AssetConfig, BookFigures, Control, Health, PaperPicture } from "../lib/api";
+import type { AssetConfig, BookFigures, Control, DeskRisk, Health, PaperPicture } from "../lib/api";
 import type { Route } from "../lib/frames";
 
 const ns = (ms: number) => Math.round(ms * 1e6);
@@ -22,6 +22,34 @@ export function controls(nowMs: number): Control[] {
       asked_by: ["operator-b"],
     },
   ];
+}
+
+export function risk(nowMs: number): DeskRisk {
+  return {
+    at_ns: ns(nowMs),
+    limits: {
+      version: 2,
+      max_open_usd: "60000",
+      daily_notional_cap_usd: "3000000",
+      fee_floor_sol: "0.1",
+      changed_by: "operator-a",
+      in_force_at_ns: ns(nowMs - 9e8),
+    },
+    open_usd: "4210.00",
+    day_usd: "412600.00",
+    worst_case: {
+      usd: "412.40",
+      now_usd: "28.94",
+      concurrent_trades: 12,
+      notional_usd: "60000",
+      bound_by: "desk_open",
+      adverse_bps: 68.7,
+      proof_s: 17.2,
+      proof_source: "measured",
+      volatility_pct_year: 90,
+      sigmas: 10,
+    },
+  };
 }
 
 export function routes(nowMs: number): Route[] {

@@ -28,6 +28,7 @@ async function show(permissions: string[], name = "operator-a") {
     }
     if (init?.method === "POST") posted.push([address, JSON.parse(typeof init.body === "string" ? init.body : "null") as unknown]);
     if (address === "/v1/status") return json({ status: null, controls: found.controls(NOW) });
+    if (address === "/v1/risk") return json(found.risk(NOW));
     return json(found.config(address.split("/")[3] ?? "", NOW));
   });
   const session = new Session();
@@ -84,6 +85,14 @@ describe("assets", () => {
     await show(["read", "trade"]);
     expect(button("asset-mode-PYTH-live").getAttribute("aria-pressed")).toBe("true");
     expect(screen.getByTestId("asset-row-PYTH").getAttribute("data-state")).toBe("observe");
+  });
+
+  it("says what the desk could lose at most, and from what", async () => {
+    await show(["read"]);
+    const limits = screen.getByTestId("desk-limits").textContent;
+    expect(limits).toContain("$4,210 of $60,000");
+    expect(limits).toContain("Worst case with all limits open$412.40");
+    expect(limits).toContain("17.2 s that proof takes, as measured");
   });
 
   it("says what ends a stop and who has ordered it", async () => {

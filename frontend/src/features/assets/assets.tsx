@@ -8,6 +8,7 @@ import { useRead } from "@/lib/read";
 import { testId } from "@/lib/testids";
 
 import { Approvals } from "./approvals";
+import { DeskLimits } from "./desk-limits";
 import { ModeRow } from "./mode-row";
 import { Settings } from "./settings";
 import { type ConfigRead, useConfigs } from "./use-configs";
@@ -29,6 +30,9 @@ export function Assets() {
       <h1 className="sr-only">Assets</h1>
       <CardBoundary name="Modes">
         <Modes assets={known ? names : undefined} controls={controls ?? []} />
+      </CardBoundary>
+      <CardBoundary name="Desk's limits">
+        <DeskLimits />
       </CardBoundary>
       <CardBoundary name="Waiting for approval">
         <Approvals read={read} />
