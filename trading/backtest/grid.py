@@ -1,7 +1,9 @@
 """Where each promise fails: rivals' strength x chance of landing x fee tier.
 
 Every cell is the full system on one seeded market; the rivals' strength makes another market,
-the chance of landing and the fee tier another model on the same one. Pure; `manage.py ablate`
+the chance of landing and the fee tier another model on the same one. The chance is that of a slot
+for the highest of bids: the desk tips well above the reference bid, so a chance at that bid alone
+would hardly be felt. Pure; `manage.py ablate`
 spreads the markets over processes.
 """
 
@@ -20,6 +22,7 @@ from trading.backtest.parameters import setup_from
 from trading.backtest.policies import REFERENCE, inventory
 from trading.backtest.run import Progress, run_desks
 from trading.backtest.simulated import SimulatedMarket
+from trading.paper.model import LandingModel
 
 STRENGTHS = (0.5, 1.0, 2.0)
 LAND_PS = (0.5, 0.7, 0.85)
@@ -62,7 +65,7 @@ def run_grid(
     desks: list[BacktestDesk] = []
     first: dict[int, BacktestDesk] = {}
     for land_p, fee in cells:
-        values = {**REFERENCE, "landing.land_p": str(land_p), "fee_tier": str(fee)}
+        values = {**REFERENCE, **_landing(land_p), "fee_tier": str(fee)}
         desk = BacktestDesk(
             market.specs,
             setup_from(values, market.specs, kraken=kraken, solana=solana),
@@ -76,6 +79,13 @@ def run_grid(
         _cell(strength, land_p, fee, figures_of(desk, seeded_random(0)))
         for (land_p, fee), desk in zip(cells, desks, strict=True)
     ]
+
+
+def _landing(top: float) -> dict[str, str]:
+    """A chain on which no bid buys more than `top` a slot; a usual bid keeps its share of it."""
+    usual = LandingModel()
+    at_reference = top * usual.land_p / usual.top_land_p
+    return {"landing.land_p": str(at_reference), "landing.top_land_p": str(top)}
 
 
 def _cell(strength: float, land_p: float, fee: int, figures: Figures) -> GridCell:
