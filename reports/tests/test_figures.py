@@ -16,6 +16,7 @@ from arbsite.clock import ManualClock
 from arbsite.streams import GROUP, layer_message
 from reports import promise_proofs, studies
 from reports.ablation_study import AblationResult
+from reports.management.commands.figures import explained
 from reports.promise_tables import aligned, cells, markdown, summary
 from reports.promises import none_of, part, quantile
 from reports.staleness import StalenessWatch
@@ -79,6 +80,15 @@ def test_what_no_desk_can_show_is_read_from_where_it_is_proven(db: None, tmp_pat
         "+30.0% (fixed 5000 USD)",
     )
     assert (alone.verdict, waiting.target) == ("holds", "–")
+
+
+def test_a_row_that_nobody_asked_for_says_how_to_ask() -> None:
+    kill = explained(quantile("kill → last send p99", [], 0.99, 250, "ms"))
+    assert (kill.seen, kill.target, kill.verdict) == ("ask with --drills", "≤ 250 ms", "no data")
+    seen = quantile("kill → last send p99", [3.0] * 30, 0.99, 250, "ms")
+    assert explained(seen) is seen
+    capture = part("capture", [], 0.6, is_floor=True)
+    assert explained(capture) is capture
 
 
 def test_a_wrong_policy_that_is_not_caught_fails(monkeypatch: pytest.MonkeyPatch) -> None:

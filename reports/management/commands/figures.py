@@ -26,6 +26,13 @@ SEEDS, QUICK_SEEDS = 2_000, 100
 # Enough lives for each wrong policy to meet what it is wrong about.
 WRONG_SEEDS = 60
 SETTLE_S = 180.0
+# What was not asked for cannot be seen.
+UNASKED = {
+    "kill → last send p99": "ask with --drills",
+    "pause → last send p99": "ask with --drills",
+    "restart → reconciled p95": "ask with --deaths",
+    "restart → open trades proven p95": "ask with --deaths",
+}
 STALENESS_LIMIT_MS = 200
 _EXAMPLES = """examples:
   manage.py figures                            prove 2,000 seeds, then watch 10 minutes
@@ -126,7 +133,7 @@ class Command(BaseCommand):
         series = service_levels.read_metrics(port)
         audited = self._audit()
         return [
-            *service_levels.levels(since_ns=since_ns, metrics=series),
+            *map(explained, service_levels.levels(since_ns=since_ns, metrics=series)),
             quantile(
                 "console: age on arrival p95", staleness.ages_ms, 0.95, STALENESS_LIMIT_MS, "ms"
             ),
@@ -182,6 +189,13 @@ class Command(BaseCommand):
             text = markdown(rows, title="Spreadline: the promises, measured", notes=notes)
             options["report"].write_text(text)
             self.stdout.write(f"Written to {options['report']}.")
+
+
+def explained(level: Level) -> Level:
+    """The same row; where nothing was seen because nobody asked, it says how to ask."""
+    if level.n or level.name not in UNASKED:
+        return level
+    return unseen(level.name, level.target, UNASKED[level.name])
 
 
 class Bar:
