@@ -37,8 +37,8 @@ decides when the full system does and trades N or nothing; `waits for N USD` loo
 every tick of the window, so it picks its moment too; `three looks a window` is the full
 system that may decide again once its own fills are seen. All fills are those of a model.
 
-On an idle core a seed takes about 1 minute on busy and violent, 2 on normal, 4 on calm, and
-the grid 2: two minutes with --quick, half an hour for everything in two processes."""
+On an idle core a seed takes about 1 minute on busy, 2 on violent, 5 on normal, 10 on calm,
+and the grid 2: two minutes with --quick, half an hour for everything in two processes."""
 
 
 class Command(BaseCommand):
