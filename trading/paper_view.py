@@ -102,7 +102,7 @@ def _leg(fills: list[PaperFill], size: Decimal) -> LegRow:
         qty=_text(abs(base) if fills[0].leg == "hedge" else size),
         filled=_text(abs(base)),
         price=_text(abs(quote / base)) if base else None,
-        fee_usd=_text(sum((fill.fee for fill in fills), Decimal(0))),
+        fee_usd=_text(sum((fill.fee_usd or Decimal(0) for fill in fills), Decimal(0))),
         reference="model",
         sent_at_ns=None,
         acked_at_ns=None,

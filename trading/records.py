@@ -6,6 +6,7 @@ fenced transaction. Whole units are `Decimal`; base deltas are signed (+ we rece
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -190,7 +191,7 @@ class TradeRecord(msgspec.Struct):
             detect_at_ns=intent.detect_ns,
             both_filled_ms=both_ms,
             residual_base=_text(self.residual_base),
-            legs=tuple(_leg_row(attempt) for attempt in self.attempts),
+            legs=tuple(_leg_row(attempt, intent.marks_usd) for attempt in self.attempts),
             closed_at_ns=self.closed_ns,
             reason=self.reason,
         )
@@ -201,7 +202,8 @@ def size_base(intent: Intent) -> Decimal:
     return Decimal(intent.qty_lots).scaleb(-intent.spec.qty_precision)
 
 
-def _leg_row(attempt: AttemptRecord) -> LegRow:
+def _leg_row(attempt: AttemptRecord, marks_usd: Mapping[str, Decimal]) -> LegRow:
+    fees_usd = (fill.fee * marks_usd[fill.fee_asset] for fill in attempt.fills.values())
     return LegRow(
         leg=attempt.leg,  # type: ignore[arg-type]
         seq=attempt.seq,
@@ -211,7 +213,7 @@ def _leg_row(attempt: AttemptRecord) -> LegRow:
         qty=_text(attempt.qty),
         filled=_text(attempt.filled_base),
         price=_average_price(attempt),
-        fee_usd=_text(sum((fill.fee for fill in attempt.fills.values()), Decimal(0))),
+        fee_usd=_text(sum(fees_usd, Decimal(0))),
         reference=attempt.order_id or attempt.signature or attempt.cl_ord_id or "",
         sent_at_ns=attempt.sent_ns,
         acked_at_ns=attempt.acked_ns,

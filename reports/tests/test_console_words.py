@@ -29,6 +29,7 @@ RULE_AT = {
     "trip": 1,
     "raise_alarm": 1,
     "open_incident": 1,
+    "_raise_stop": 1,
     "hold_back": 0,
     "StopReason": 2,
     "ModeApplied": 99,

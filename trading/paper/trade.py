@@ -32,7 +32,8 @@ _HALF_UP = Context(prec=60, rounding=ROUND_HALF_UP)
 class PaperFill(msgspec.Struct, frozen=True):
     """One execution, or the fee of a swap that failed. Deltas in whole units, signed.
 
-    `fee` is positive and was paid in `fee_asset`.
+    `fee` is positive and was paid in `fee_asset`; `fee_usd` is its worth at the decision's
+    mark (None in rows stored before it was kept).
     """
 
     leg: Literal["cex", "dex", "hedge"]
@@ -43,6 +44,7 @@ class PaperFill(msgspec.Struct, frozen=True):
     fee: Decimal
     fee_asset: str
     at_ns: int
+    fee_usd: Decimal | None = None
 
 
 class PaperTrade(msgspec.Struct, frozen=True):
@@ -128,6 +130,7 @@ class Running:
                     fee=fee,
                     fee_asset=spec.cex_quote,
                     at_ns=at_ns,
+                    fee_usd=fee * self.intent.marks_usd[spec.cex_quote],
                 )
             )
         lots = sum(one.lots for one in met)
@@ -142,6 +145,7 @@ class Running:
         """Book a landed swap (both positive raw amounts), or with zeros a failed one's fee."""
         spec, intent = self.intent.spec, self.intent
         sign = 1 if intent.cex_side == "sell" else -1
+        fee = decimal_from_int(lamports, LAMPORTS_PER_SOL_DIGITS)
         self.fills.append(
             PaperFill(
                 leg="dex",
@@ -149,9 +153,10 @@ class Running:
                 base_delta=sign * decimal_from_int(base_raw, spec.base_decimals),
                 quote_delta=-sign * decimal_from_int(quote_raw, spec.quote_decimals),
                 quote_asset=spec.pool_quote,
-                fee=decimal_from_int(lamports, LAMPORTS_PER_SOL_DIGITS),
+                fee=fee,
                 fee_asset=SOL,
                 at_ns=at_ns,
+                fee_usd=fee * intent.marks_usd[SOL],
             )
         )
         if base_raw:

@@ -104,6 +104,9 @@ def test_the_swap_first_then_the_order_that_may_spend_the_rest_of_the_edge():
     assert paper.told == []
     paper.slots(1)
     trade = paper.booked()
+    assert [fill.fee_usd for fill in trade.fills] == [
+        fill.fee * intent.marks_usd[fill.fee_asset] for fill in trade.fills
+    ]
     assert (trade.outcome, kinds(trade)) == ("both", ["dex", "cex"])
     assert trade.residual_base == 0
     assert trade.both_filled_ns is not None
