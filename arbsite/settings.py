@@ -409,7 +409,7 @@ SPREADLINE_RESOLVE_ALONE_USD = os.environ.get("SPREADLINE_RESOLVE_ALONE_USD", "1
 SPREADLINE_SOCKETS_PER_ADDRESS = int(os.environ.get("SPREADLINE_SOCKETS_PER_ADDRESS", "200"))
 SPREADLINE_SOCKETS_PER_USER = int(os.environ.get("SPREADLINE_SOCKETS_PER_USER", "20"))
 
-# The desk's bounds on residuals, over all assets, in USD (see trading.residual), and the
+# The desk's bounds on residuals, over all assets, in USD (see trading.execution.residual), and the
 # order-rate breaker: orders and swaps that may leave within any minute.
 SPREADLINE_MAX_PROVISIONAL_USD = os.environ.get("SPREADLINE_MAX_PROVISIONAL_USD", "5000")
 SPREADLINE_MAX_KEEP_USD = os.environ.get("SPREADLINE_MAX_KEEP_USD", "100")

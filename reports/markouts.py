@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from trading.markouts import HORIZONS_S
 from trading.models import Markout, Trade
+from trading.process.markouts import HORIZONS_S
 
 _ZERO = Decimal(0)
 

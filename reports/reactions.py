@@ -18,7 +18,7 @@ from arbsite.clock import at_from_ns, ns_from_at
 from reports.promises import Level, quantile
 from risk.models import Command
 from trading.models import Attempt, EngineStart, Resolution
-from trading.start_record import longest
+from trading.storage.start_record import longest
 
 KILL_LIMIT_MS = 250
 PAUSE_LIMIT_MS = 1_000

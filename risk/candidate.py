@@ -1,6 +1,6 @@
 """What the gates are asked about: a candidate, what is known now, and the limits in force.
 
-Pure records, filled by `trading.gate_view`, read by `risk.gates`. No rule lives here.
+Pure records, filled by `trading.engine.gate_view`, read by `risk.gates`. No rule lives here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A database that was put back, and the person who vouches for what it lacks.
 
 While the latest inspection of the kind `restore` is red nobody goes live (`risk.services`).
-The engine stores what it sees (`trading.restored`); what it cannot explain a person accounts
-for here. Called by `manage.py reconcile`.
+The engine stores what it sees (`trading.process.restored`); what it cannot explain a person
+accounts for here. Called by `manage.py reconcile`.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from arbsite.schema import describe
 from risk.inspection import Check
 from risk.models import Inspection
 from risk.services import PREFLIGHT_LASTS
-from trading.canaries import EVERY_S
 from trading.models import EngineStart
+from trading.process.canaries import EVERY_S
 
 SHOWN_STARTS = 10
 # How long a green finding counts, s; kinds without an entry stay as they are.

@@ -1,6 +1,6 @@
 """Configurations, windows, decisions, trades and money: the truth about what we did.
 
-The engine writes through `trading.store` (async, fenced by the lease epoch); everybody
+The engine writes through `trading.storage.store` (async, fenced by the lease epoch); everybody
 else reads through `trading.selectors`. Ordinary tables with unique keys: a hypertable
 could not carry them. Times of the hot path are integer ns since 1970 UTC (`*_ns`).
 """
@@ -126,7 +126,7 @@ class EngineStart(models.Model):
     `at`: the lease was taken. The rest says how long it took, empty where the process ended
     before: `began_ns` the process (a standby's: the lease), `reconciled_ns` ready to decide,
     `settled_ns` the venues had proven what became of the trades found open. `stages`: when
-    each stage of `trading.start_record` ended, in ms since `began_ns`.
+    each stage of `trading.storage.start_record` ended, in ms since `began_ns`.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -194,7 +194,7 @@ class Opportunity(models.Model):
     config_version = models.PositiveIntegerField()
     decided_ns = models.BigIntegerField()
     intent = models.JSONField()
-    # What both venues said of it when it was only stored (trading.sampling).
+    # What both venues said of it when it was only stored (trading.process.sampling).
     sample = models.JSONField(null=True, blank=True)
 
     class Meta:

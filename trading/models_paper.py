@@ -1,7 +1,7 @@
 """The paper desk's trades and money: tables of their own, so that no query of live ones sees them.
 
 Not a `book` column on the live tables: a filter can be forgotten, another table cannot be
-summed by accident (decision 0018). Written by `trading.paper_store` under the engine's
+summed by accident (decision 0018). Written by `trading.storage.paper_store` under the engine's
 epoch, read by `trading.paper_selectors`.
 """
 

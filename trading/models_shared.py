@@ -1,6 +1,6 @@
 """Balances that shards of one desk share, and what their trades may still take of them.
 
-Written by the intent function and `trading.store` only; a row of `SharedBalance` is what
+Written by the intent function and `trading.storage.store` only; a row of `SharedBalance` is what
 all shards lock, its amount is the venue's to tell.
 """
 

@@ -1,6 +1,6 @@
 """What an intent may take from balances that other shards spend too. Pure.
 
-The engine keeps its own trades apart in memory (`trading.projection`); across processes
+The engine keeps its own trades apart in memory (`trading.engine.projection`); across processes
 only rows that all shards lock can, so the executor hands these to the intent's transaction.
 """
 
@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
+from trading.engine.projection import reservation_of
 from trading.intent import Intent
-from trading.projection import reservation_of
 
 # No taker fee is above this; it only has to be enough.
 TAKER_BOUND = Decimal("0.01")

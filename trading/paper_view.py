@@ -1,6 +1,6 @@
 """A paper trade as the bus and the API carry it: the live trade's row, marked `paper`.
 
-Pure mapping of columns; callers are `trading.paper_store` and `trading.paper_selectors`.
+Pure mapping of columns; callers are `trading.storage.paper_store` and `trading.paper_selectors`.
 """
 
 from __future__ import annotations

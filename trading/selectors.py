@@ -18,10 +18,10 @@ from django.db.models import Q, QuerySet
 from arbsite import events
 from arbsite.streams import Picture, encoded, rows_data
 from feeds.market.spec import Direction
-from trading import rows
 from trading.bound_quote import bound_quote
 from trading.intent import Intent
 from trading.models import Attempt, Fill, LedgerEntry, Opportunity, Trade, Window
+from trading.storage import rows
 
 SNAPSHOT_WINDOWS = 50
 SNAPSHOT_TRADES = 20

@@ -2,7 +2,7 @@
 
 The database notifies the engine at commit. Callers: `trading.api`, the admin pages, the
 haircut's proposals. Not here: how versions change (`risk.versions`), the engine's own
-writes (`trading.store`), the first versions (`seed`).
+writes (`trading.storage.store`), the first versions (`seed`).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ PURE_SET = {
     "trading.bidding",
     "trading.compute_units",
     "trading.prediction",
-    "trading.residual",
+    "trading.execution.residual",
     "trading.slippage",
     "trading.worst_case",
     "trading.paper.*",

@@ -24,7 +24,7 @@ from feeds.market.ticks import sqrt_price_from_tick
 from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
 from feeds.venues.kraken.wire import decode_frame
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import (
     AssetSettings,
     Effect,

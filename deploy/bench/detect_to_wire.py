@@ -118,7 +118,7 @@ def firing_engine(at_ns: int, number: int) -> tuple[Any, BookUpdated]:
 
     `number` tells the pools apart: the same swap would have the same signature.
     """
-    from trading.engine import Engine
+    from trading.engine.core import Engine
     from trading.intent import SettingsApplied
     from trading.tests.unit.desk import FAIR, book, settings_of, setup_events
 
@@ -145,9 +145,9 @@ class Process:
     def __init__(self, url: str, port: int) -> None:
         from feeds.venues.kraken.trading import KrakenTrading
         from feeds.venues.solana.trading import SolanaTrading, TradingSettings
-        from trading.executor import Executor
-        from trading.ports import Desk, OrdersPerMinute
-        from trading.store import TradeStore
+        from trading.execution.executor import Executor
+        from trading.execution.ports import Desk, OrdersPerMinute
+        from trading.storage.store import TradeStore
 
         self.marks = marks = Marks()
         market, keys = seeding.market_of("SOL"), seeding.simulated_credentials()
@@ -251,7 +251,7 @@ async def sample(
     url: str, port: int, count: int, arrived: memoryview
 ) -> list[tuple[dict[str, int], dict[str, int]]]:
     """Fire `WARM_UP + count` times; the stages of the last `count`, ns."""
-    from trading.lease import Lease
+    from trading.storage.lease import Lease
 
     process = Process(url, port)
     lease = Lease(url, shard="main", holder="bench")

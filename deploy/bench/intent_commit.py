@@ -34,8 +34,8 @@ def percentile(sorted_ms: list[float], share: float) -> float:
 async def measure(url: str, count: int) -> list[dict[str, Any]]:
     """Record `WARM_UP + count` intents at each pace; figures of the last `count`, in ms."""
     from arbsite.clock import SystemClock
-    from trading.lease import Lease
-    from trading.store import TradeStore
+    from trading.storage.lease import Lease
+    from trading.storage.store import TradeStore
 
     lease = Lease(url, shard="main", holder="bench")
     store = TradeStore(url, shard="main", clock=SystemClock())

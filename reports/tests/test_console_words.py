@@ -19,7 +19,9 @@ import pytest
 from arbsite.home import REPOSITORY
 from feeds.venues.jupiter import quotes
 from risk.gates import GATES
-from trading import integrity, residual, routed, staleness, windows
+from trading import windows
+from trading.engine import integrity, routed, staleness
+from trading.execution import residual
 
 WORDS = json.loads((REPOSITORY / "frontend/src/lib/words.json").read_text())
 # Where in its call each function takes the rule.
@@ -94,7 +96,7 @@ def _close_causes() -> set[str]:
 def _caps() -> set[str]:
     """What the sizes assign to a cause, the desk's limits, and the two fixed words."""
     found = {routed.LIMITED_BY, "cex_depth", "fixed"}
-    for name in ("sizing", "scene"):
+    for name in ("sizing", "engine/scene"):
         for node in ast.walk(ast.parse((REPOSITORY / f"trading/{name}.py").read_text())):
             if isinstance(node, ast.Assign) and "cause" in ast.unparse(node.targets[0]):
                 found |= _texts(node.value)

@@ -17,8 +17,8 @@ import msgspec
 from arbsite.events import Mode
 from feeds.market.events import MarketEvent
 from feeds.market.spec import MarketSpec
-from trading.engine import Engine
-from trading.engine_state import EngineModel
+from trading.engine.core import Engine
+from trading.engine.engine_state import EngineModel
 from trading.intent import (
     AssetSettings,
     Effect,

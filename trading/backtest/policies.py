@@ -28,7 +28,7 @@ from trading.backtest.desk import DeskSetup, Reshape
 from trading.backtest.parameters import setup_from
 from trading.backtest.reshaping import FixedSize, PercentSlippage
 from trading.backtest.simulated import opening_balances
-from trading.engine_state import EngineModel
+from trading.engine.engine_state import EngineModel
 
 FULL = "full system"
 FIXED, WAITING = "fixed", "waits for"

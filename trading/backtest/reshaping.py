@@ -14,7 +14,7 @@ from arbsite.units import decimal_from_int, int_from_decimal_floor
 from feeds.market.events import Level
 from feeds.market.pools import QuoteRefused
 from feeds.market.quoter import Quoter
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import Intent, PnlTerms
 from trading.paper.executor import PaperExecutor
 from trading.pricing import LegQuotes, edge_budget, fraction_from_bps, success_usd

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from feeds.market.spec import MarketSpec
-from trading.engine import RESUME_AFTER_NS, STALE_PAUSE_NS, Engine
-from trading.engine_state import EngineModel
+from trading.engine.core import RESUME_AFTER_NS, STALE_PAUSE_NS, Engine
+from trading.engine.engine_state import EngineModel
 from trading.intent import (
     Effect,
     EngineInput,

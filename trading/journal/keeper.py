@@ -2,7 +2,7 @@
 
 `around` wraps `Engine.handle`; the tick path pays for a bounded append, encoding and hashing
 happen in the spool's thread (`feeds.recording.writer`). A journal that could not keep up
-has a marked gap and cannot be replayed beyond it. Called by `trading.host` and tests.
+has a marked gap and cannot be replayed beyond it. Called by `trading.process.host` and tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from arbsite.clock import Clock
 from feeds.market.events import MarketEvent
 from feeds.recording.format import GAP, Record
 from feeds.recording.writer import Entry, Spool, SpoolLimits
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import Effect, EngineInput, SignalSeen
 from trading.journal.format import (
     DECISION,

@@ -15,7 +15,7 @@ import msgspec
 from arbsite.errors import FeedCorrupt, SetupError
 from feeds.recording.format import GAP, Record
 from feeds.recording.reader import Recording, Segment, open_runs
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import EngineInput, SignalSeen
 from trading.journal.format import (
     DECISION,

@@ -2,5 +2,5 @@
 
 Pure and seeded. An intent and the market facts that follow it go in; what the engine would
 be told of a real trade, and the booked model trade, come out. Not here: deciding (the
-engine), sources of facts (`trading.backtest`), real venues (`trading.executor`).
+engine), sources of facts (`trading.backtest`), real venues (`trading.execution.executor`).
 """

@@ -19,11 +19,11 @@ from psycopg.abc import PQGen
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
-from trading.intent_line import RECORD_INTENT
+from trading.storage.intent_line import RECORD_INTENT
 
 RV = TypeVar("RV")
 Row = dict[str, Any]
-# What a pool waits before it gives up on a server that is away (trading.store).
+# What a pool waits before it gives up on a server that is away (trading.storage.store).
 CONNECTION_WAIT_S = 3.0
 
 # Emptied between seeds; everything else is the schema's or not the engine's.

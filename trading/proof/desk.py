@@ -26,8 +26,8 @@ from feeds.sim.competitors import pool_price, swap_to_price
 from feeds.sim.solana.accounts import Ledger
 from feeds.sim.solana.blocks import Bid
 from feeds.still_venues import SYMBOL, SimVenues
+from trading.execution.ports import HedgeMarket
 from trading.intent import EngineInput, FeesKnown, TimerFired, VenuesReady
-from trading.ports import HedgeMarket
 from trading.proof.database import ProofDatabase, Weather
 from trading.proof.judge import Judge
 from trading.proof.life import EngineLife

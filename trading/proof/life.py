@@ -27,10 +27,10 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
-from trading.desk_state import DeskState
-from trading.engine import Engine
-from trading.executor import Executor
-from trading.holdings import Holdings
+from trading.engine.core import Engine
+from trading.execution.executor import Executor
+from trading.execution.ports import Desk, HedgeMarket
+from trading.execution.recovery import keep_reconciling, recover
 from trading.intent import (
     Effect,
     EngineInput,
@@ -40,12 +40,12 @@ from trading.intent import (
     SettingsApplied,
     WindowsRestored,
 )
-from trading.lease import Lease
-from trading.ports import Desk, HedgeMarket
+from trading.process.desk_state import DeskState
+from trading.process.holdings import Holdings
 from trading.proof.database import EngineLine, EnginePool, ProofDatabase, Weather
 from trading.proof.policies import Policy
 from trading.proof.witness import Told, WatchedTransport, Witness
-from trading.recovery import keep_reconciling, recover
+from trading.storage.lease import Lease
 
 ASSET = "SOL"
 BEAT_S = 1.0

@@ -28,7 +28,7 @@ from feeds.venues.solana.trading import SolanaTrading
 from trading.intent import AssetSettings, Intent, NoteWindow
 from trading.needs import Need
 from trading.records import AttemptRecord
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 
 VenueWord = CexFill | CexOrderState | TxSighting
 HOUR_NS = 3_600_000_000_000

@@ -1,7 +1,7 @@
 """What a swap uses of the chain's compute units, as a node's simulation says.
 
 The message is built as it would be signed, and carries no signature: what a node is given
-to measure, it cannot send. Called by the engine's sampler (`trading.compute_sampling`).
+to measure, it cannot send. Called by the engine's sampler (`trading.process.compute_sampling`).
 Not here: what limit follows from it (`trading.compute_units`).
 """
 

@@ -17,8 +17,8 @@ from reports.chaos.account import Account
 from reports.chaos.board import FaultPage
 from reports.chaos.plan import plan_of
 from reports.chaos.run import ChaosRun, check_is_running
-from trading.lease import RESTART_WINDOW
 from trading.models import EngineStart
+from trading.storage.lease import RESTART_WINDOW
 
 _EXAMPLES = """examples:
   manage.py up --scenario busy                     in one terminal

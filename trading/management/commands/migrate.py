@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from arbsite.errors import SetupError
-from trading.migrating import drained
+from trading.storage.migrating import drained
 
 
 class Command(migrate.Command):

@@ -22,12 +22,12 @@ from arbsite.metrics import start_metrics_server
 from feeds import assembly
 from feeds.models import Market
 from feeds.recording.writer import SpoolLimits
-from trading.engine_parts import EngineParts
-from trading.host import EngineHost
+from trading.execution.ports import OrdersPerMinute
+from trading.execution.residual import ResidualLimits
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal, start_journal
-from trading.ports import OrdersPerMinute
-from trading.residual import ResidualLimits
+from trading.process.engine_parts import EngineParts
+from trading.process.host import EngineHost
 
 
 class Command(BaseCommand):

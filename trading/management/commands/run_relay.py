@@ -18,7 +18,7 @@ from arbsite.logs import event_logger
 from arbsite.metrics import start_metrics_server
 from arbsite.relay import PATTERNS, ConsoleRelay
 from risk.selectors import incidents_after
-from trading.outbox import OutboxDrain
+from trading.storage.outbox import OutboxDrain
 
 log = event_logger(__name__)
 

@@ -18,7 +18,7 @@ from arbsite import events
 from arbsite.clock import at_from_ns, utc_now, uuid7
 from arbsite.tests.auth.people import signed_in
 from inventory.models import BalanceSnapshot
-from trading import rows, selectors
+from trading import selectors
 from trading.bound_quote import bound_quote
 from trading.compute_units import PRIOR_LIMIT, ComputeLimit
 from trading.intent import EVEN_SPLIT, Intent, SlackSplit
@@ -31,6 +31,7 @@ from trading.models import (
     Trade,
     Window,
 )
+from trading.storage import rows
 from trading.tests.intents import NOW_NS, make_intent, make_window
 
 SECOND = 1_000_000_000

@@ -13,9 +13,9 @@ from arbsite.clock import SystemClock, uuid7
 from arbsite.tests.auth.people import signed_in
 from risk import services
 from risk.models import Control
-from trading import rows
 from trading.models import Opportunity, PaperEntry, PaperTrade, Trade, Window
 from trading.paper.trade import PaperFill
+from trading.storage import rows
 from trading.tests.intents import NOW_NS, make_intent, make_window
 
 pytestmark = pytest.mark.django_db

@@ -31,7 +31,7 @@ from arbsite.tests.stream.rig import (
 )
 from risk import services
 from trading.models import Outbox
-from trading.outbox import Connection, OutboxDrain
+from trading.storage.outbox import Connection, OutboxDrain
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from feeds.market.events import BookUpdated, PoolUpdated
 from feeds.sim.faults import FaultValue
 from feeds.tests.conformance.venues import SimVenues, run_patient
 from risk.inspection import Check, is_green
-from trading import canaries
-from trading.canaries import EVERY_S, Canaries
-from trading.feed_state import FeedState
+from trading.engine.feed_state import FeedState
+from trading.process import canaries
+from trading.process.canaries import EVERY_S, Canaries
 
 NAMES = [
     "clock offset",

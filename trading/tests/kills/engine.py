@@ -27,11 +27,11 @@ from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.solana.programs import PoolRef
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from feeds.venues.solana.trading import SolanaTrading, TradingSettings
-from trading.executor import Executor
+from trading.execution.executor import Executor
+from trading.execution.ports import Desk, HedgeMarket, Protocolled
+from trading.execution.recovery import keep_reconciling, recover
 from trading.intent import Intent
-from trading.lease import Lease
-from trading.ports import Desk, HedgeMarket, Protocolled
-from trading.recovery import keep_reconciling, recover
+from trading.storage.lease import Lease
 from trading.tests.intents import make_settings
 from trading.tests.kills.brisk import run_brisk
 from trading.tests.kills.mortal import MortalStore, MortalTransport, Trigger

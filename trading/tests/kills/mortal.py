@@ -22,9 +22,9 @@ from typing import Any
 from arbsite.clock import Clock
 from feeds.venues.sockets import SocketConnection, SocketTransport
 from feeds.venues.transport import HttpReply
-from trading.intent_line import RECORD_INTENT
 from trading.records import DayRelease, TradeRecord
-from trading.store import TradeStore
+from trading.storage.intent_line import RECORD_INTENT
+from trading.storage.store import TradeStore
 
 # A masked text frame of 256 bytes is announced; none of them follow.
 TORN_FRAME = b"\x81\xfe\x01\x00"

@@ -15,7 +15,7 @@ from arbsite.clock import LoopClock
 from arbsite.events import Mode
 from feeds.market.events import FeedProof, MarketEvent, SlotAdvanced
 from feeds.tests.conformance.venues import run_patient
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import (
     EngineInput,
     Execute,
@@ -26,10 +26,10 @@ from trading.intent import (
     TimerFired,
     TradeClosed,
 )
-from trading.lease import Lease
-from trading.paper_desk import PaperDesk
-from trading.paper_store import PaperStore
-from trading.store import TradeStore
+from trading.process.paper_desk import PaperDesk
+from trading.storage.lease import Lease
+from trading.storage.paper_store import PaperStore
+from trading.storage.store import TradeStore
 from trading.tests.unit.builders import make_spec
 from trading.tests.unit.desk import FAIR, book, holdings, mode, pool, settings_of, setup_events
 

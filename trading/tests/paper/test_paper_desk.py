@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from trading.intent import DayUsage, HoldingsKnown
-from trading.paper_store import ABANDONED
+from trading.storage.paper_store import ABANDONED
 from trading.tests.paper.rig import WIDE, Rig, story
 
 LIVE_TABLES = ("trade", "attempt", "fill", "ledgerentry")

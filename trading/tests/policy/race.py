@@ -34,7 +34,7 @@ from feeds.sim.solana.server import RPC_LATENCY
 from feeds.sim.tests.solana.chain_bench import signed_swap
 from feeds.sim.truth import TruthStore
 from feeds.sim.world import World
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import (
     AssetSettings,
     ChainFeesKnown,

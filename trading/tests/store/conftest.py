@@ -10,8 +10,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from arbsite.clock import ManualClock
-from trading.lease import Lease
-from trading.store import TradeStore
+from trading.storage.lease import Lease
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, open_desk
 
 OpenStore = Callable[[], Awaitable[TradeStore]]

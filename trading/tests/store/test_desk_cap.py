@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from risk.models import DeskLimits, RiskDay
 from trading.models import Opportunity, Trade
 from trading.records import DayRelease
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.intents import make_intent, make_settings, planned
 
 LIVE = make_settings()

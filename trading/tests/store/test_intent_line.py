@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 
 from arbsite.errors import Fenced
 from trading.models import Trade
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.intents import make_intent, make_settings, planned
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
+from trading.execution.residual import HedgeMarket
 from trading.intent import TradeClosed
-from trading.markouts import HORIZONS_S, PATIENCE_NS, Markouts
 from trading.models import Markout
+from trading.process.markouts import HORIZONS_S, PATIENCE_NS, Markouts
 from trading.records import TradeRecord
-from trading.residual import HedgeMarket
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS
 from trading.tests.store.test_trades import opened_trade
 

@@ -15,8 +15,8 @@ from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg import AsyncConnection
 
-from trading.lease import Lease, lock_name
-from trading.migrating import drained
+from trading.storage.lease import Lease, lock_name
+from trading.storage.migrating import drained
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from risk.models import Control, RiskDay
 from trading.intent import NoteWindow
 from trading.models import AssetConfig, Attempt, Opportunity, Outbox, Trade
 from trading.records import DayRelease, TradeRecord
-from trading.rows import risk_day
-from trading.store import TradeStore
+from trading.storage.rows import risk_day
+from trading.storage.store import TradeStore
 from trading.tests.intents import make_intent, make_settings, make_window, planned
 
 LIVE = make_settings()

@@ -16,7 +16,8 @@ from arbsite.models import AuditLog
 from risk import restores
 from risk import services as risk
 from risk.models import Control, Incident
-from trading.database_mark import (
+from trading.process.restored import SLACK_NS, RestoredDatabase
+from trading.storage.database_mark import (
     DatabaseMark,
     MarkDamaged,
     differences,
@@ -24,9 +25,8 @@ from trading.database_mark import (
     read_mark,
     write_mark,
 )
-from trading.lease import Found, Lease
-from trading.restored import SLACK_NS, RestoredDatabase
-from trading.store import TradeStore
+from trading.storage.lease import Found, Lease
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, make_settings, planned
 
 MARK = DatabaseMark("7", 1, 3, 5, "abc", "", 9)

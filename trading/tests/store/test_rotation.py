@@ -18,8 +18,8 @@ from arbsite.errors import SetupError
 from arbsite.models import AuditLog
 from feeds.secret_files import SecretFile
 from feeds.venues.kraken.auth import Credentials
-from trading.lease import Lease
-from trading.rotation import KeyRotation
+from trading.process.rotation import KeyRotation
+from trading.storage.lease import Lease
 
 OLD, NEW = (("old-key", "b2xkLXNlY3JldA=="), ("new-key", b64encode(b"new-secret").decode()))
 

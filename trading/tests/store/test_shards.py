@@ -16,10 +16,10 @@ from arbsite.clock import seeded_random
 from arbsite.errors import SetupError
 from risk.models import RiskDay
 from trading.intent import Intent
-from trading.lease import Lease
 from trading.models import Reservation, Trade
 from trading.needs import FEE_SOL, Funds, Need, needs_of
-from trading.store import TradeStore
+from trading.storage.lease import Lease
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, make_settings, planned
 
 FREE_USDC = 2_000

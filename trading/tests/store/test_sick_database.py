@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from arbsite.clock import ManualClock
 from arbsite.errors import NotSent, OutcomeUnknown
 from trading.models import Trade
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, make_settings, planned
 
 LIVE = make_settings()

@@ -9,8 +9,8 @@ from asgiref.sync import sync_to_async
 from arbsite.clock import ManualClock
 from trading.models import EngineStart
 from trading.records import TradeRecord
-from trading.start_record import STAGES, StartRecord, longest
-from trading.store import TradeStore
+from trading.storage.start_record import STAGES, StartRecord, longest
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, planned
 
 MS = 1_000_000

@@ -15,13 +15,13 @@ from django.db import DatabaseError, connection
 from arbsite.clock import ManualClock
 from arbsite.errors import Fenced
 from risk.models import RiskDay
-from trading.desk_state import DeskState
 from trading.intent import LandingOutcome
-from trading.lease import Lease
 from trading.models import Fill, LedgerEntry, Outbox, Trade
+from trading.process.desk_state import DeskState
 from trading.records import AttemptRecord, DayRelease, FillRecord, LedgerLine, TradeRecord
-from trading.rows import risk_day
-from trading.store import TradeStore
+from trading.storage.lease import Lease
+from trading.storage.rows import risk_day
+from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, make_settings, make_window, planned
 
 

@@ -23,14 +23,14 @@ from feeds.market.quote import quote
 from feeds.tests.conformance.venues import SimVenues, run_patient
 from feeds.venues.base import CexEvent, CexFill, CexLinkState, CexOrderState, DexEvent, TxSighting
 from feeds.venues.kraken.trading import KrakenTrading
-from trading.executor import Executor
+from trading.execution.executor import Executor
+from trading.execution.ports import Desk, HedgeMarket, Protocolled
+from trading.execution.recovery import keep_reconciling, recover
+from trading.execution.residual import ResidualLimits
 from trading.intent import EngineInput, Intent, LegOrder, TradeClosed
-from trading.lease import Lease
-from trading.ports import Desk, HedgeMarket, Protocolled
-from trading.recovery import keep_reconciling, recover
-from trading.residual import ResidualLimits
-from trading.restored import RestoredDatabase
-from trading.store import TradeStore
+from trading.process.restored import RestoredDatabase
+from trading.storage.lease import Lease
+from trading.storage.store import TradeStore
 from trading.tests.intents import make_intent, make_settings
 
 SLACK_PPM = 2_000

@@ -15,8 +15,8 @@ from django.db import connections
 
 from arbsite.models import AuditLog
 from feeds.tests.conformance.venues import run_patient
-from trading.balance_watch import RULE, BalanceWatch
-from trading.holdings import Holdings
+from trading.process.balance_watch import RULE, BalanceWatch
+from trading.process.holdings import Holdings
 from trading.tests.stories.desk import EngineProcess, Scene, tell
 
 

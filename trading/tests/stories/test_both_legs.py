@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from trading.intent import LegOrder, NoteWindow, TradeProgressed
 from trading.records import DayRelease, TradeRecord
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.intents import make_window
 from trading.tests.stories.desk import Scene, story
 

@@ -18,10 +18,10 @@ import pytest
 from arbsite import metrics
 from arbsite.events import Mode
 from feeds.tests.conformance.venues import run_patient
-from trading.executor import Executor
-from trading.lease import Lease, LeaseLost
-from trading.local_kill import VERSION, LocalKill
-from trading.outage import Outage
+from trading.execution.executor import Executor
+from trading.execution.outage import Outage
+from trading.process.local_kill import VERSION, LocalKill
+from trading.storage.lease import Lease, LeaseLost
 from trading.tests.stories.desk import Scene, story, tell
 
 
@@ -141,7 +141,7 @@ def test_the_database_away_with_an_open_residual_pages_with_the_steps(
         await after.until_idle()
         assert (await scene.trade())["residual_base"] == 0
 
-    with caplog.at_level(logging.CRITICAL, logger="trading.outage"):
+    with caplog.at_level(logging.CRITICAL, logger="trading.execution.outage"):
         run_patient(tell(desk_url, body))
     said = str([record.__dict__ for record in caplog.records])
     assert "sell 1 SOL on Kraken (SOL/USD)" in said

@@ -11,11 +11,11 @@ from feeds.sim.solana.transactions import parse
 from feeds.venues.base import LandingFee
 from feeds.venues.solana.compute_gauge import ComputeGauge
 from feeds.venues.solana.programs import PoolRef
-from trading.chain_fees import ChainFees
-from trading.compute_sampling import ComputeSampler
 from trading.compute_units import PRIOR_UNITS, ComputeLimit, ComputeLimits
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import ChainFeesKnown, Intent
+from trading.process.chain_fees import ChainFees
+from trading.process.compute_sampling import ComputeSampler
 from trading.tests.stories.desk import EngineProcess, Scene, story
 from trading.tests.unit.desk import Market
 

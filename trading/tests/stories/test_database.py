@@ -9,7 +9,7 @@ import psycopg
 
 from arbsite.errors import Fenced
 from trading.records import DayRelease, TradeRecord
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.stories.desk import Scene, story
 
 

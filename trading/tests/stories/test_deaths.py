@@ -14,7 +14,7 @@ from arbsite.clock import seeded_random
 from feeds.tests.conformance.venues import run_patient
 from trading.intent import LegOrder
 from trading.records import DayRelease, TradeRecord
-from trading.store import TradeStore
+from trading.storage.store import TradeStore
 from trading.tests.stories.desk import Scene, story, tell
 
 ORDERS: tuple[LegOrder, ...] = ("concurrent", "dex_first", "cex_first")

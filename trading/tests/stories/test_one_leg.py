@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 from itertools import pairwise
 
-from trading.ports import Protocolled
+from trading.execution.ports import Protocolled
 from trading.tests.stories.desk import Scene, replace, story
 
 

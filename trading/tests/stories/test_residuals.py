@@ -10,8 +10,8 @@ import msgspec
 import psycopg
 
 from arbsite.errors import ResidualMoved
-from trading.ports import OrdersPerMinute
-from trading.residual import ResidualLimits
+from trading.execution.ports import OrdersPerMinute
+from trading.execution.residual import ResidualLimits
 from trading.tests.stories.desk import EngineProcess, Scene, replace, story
 
 D = Decimal

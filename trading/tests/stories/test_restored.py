@@ -26,7 +26,7 @@ from feeds.tests.conformance.venues import run_patient
 from risk import services as risk
 from risk.models import Control
 from risk.restores import latest_look
-from trading.database_mark import read_mark
+from trading.storage.database_mark import read_mark
 from trading.tests.stories.desk import EngineProcess, Scene, tell
 
 LONGEST_S = 120.0

@@ -30,7 +30,7 @@ from feeds.sim.jupiter.server import JupiterServer
 from feeds.sim.kraken.latency import NO_LATENCY
 from feeds.tests.conformance.venues import run_patient
 from feeds.venues.solana.programs import MAINNET
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import (
     EngineInput,
     Execute,
@@ -40,8 +40,8 @@ from trading.intent import (
     SettingsApplied,
     VenuesReady,
 )
+from trading.process.route_quotes import RouteQuotes, RouteSizes, wanted
 from trading.route_quoted import RouteQuoted
-from trading.route_quotes import RouteQuotes, RouteSizes, wanted
 from trading.tests.intents import make_settings
 from trading.tests.stories.desk import EngineProcess, Scene, tell
 from trading.tests.stories.test_deaths import Mortal

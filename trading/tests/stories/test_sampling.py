@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from trading.sampling import REFUSALS_IN_A_ROW, Sampler
+from trading.process.sampling import REFUSALS_IN_A_ROW, Sampler
 from trading.tests.stories.desk import Scene, replace, story
 
 

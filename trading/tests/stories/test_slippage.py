@@ -9,7 +9,7 @@ import pytest
 
 from trading.compute_units import ComputeLimit
 from trading.intent import Intent, LegOrder, SlackKnown
-from trading.slip_watch import SlipWatch
+from trading.process.slip_watch import SlipWatch
 from trading.slippage import TRADES_KEPT
 from trading.tests.stories.desk import EngineProcess, Scene, replace, story
 

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from arbsite.clock import SystemClock, at_from_ns, uuid7
 from feeds.venues.base import CexOrder
-from trading.resolution_orders import ResolutionOrders
+from trading.execution.resolution_orders import ResolutionOrders
 from trading.tests.stories.desk import EngineProcess, Scene, story
 
 D = Decimal

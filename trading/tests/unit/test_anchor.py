@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading import anchor
-from trading.engine import Engine
+from trading.engine import anchor
+from trading.engine.core import Engine
 from trading.intent import Execute, NoteWindow
 
 from .builders import make_spec
@@ -119,7 +119,7 @@ def test_a_pool_update_moves_the_limits_of_the_early_exit() -> None:
 
 
 def _count_pricing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    from trading import decision
+    from trading.engine import decision
 
     calls: list[str] = []
     real = decision.price_size

@@ -6,8 +6,8 @@ import pytest
 
 from arbsite.bus import decode, encode
 from trading.bound_quote import bound_quote
+from trading.execution.ports import Protocolled
 from trading.intent import MAX_INTENT_AGE_NS
-from trading.ports import Protocolled
 from trading.tests.intents import make_intent
 
 

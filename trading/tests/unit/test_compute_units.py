@@ -12,8 +12,6 @@ from msgspec import UNSET
 from arbsite.clock import ManualClock
 from arbsite.errors import QueryFailed, Rejected
 from feeds.venues.base import DexSwap, LandingFee
-from trading.chain_fees import ChainFees
-from trading.compute_sampling import ComputeSampler, largest_swap
 from trading.compute_units import (
     CROSSING_UNITS,
     CROSSINGS_AHEAD,
@@ -31,6 +29,8 @@ from trading.compute_units import (
 from trading.intent import ChainFeesKnown, EngineInput, SlackKnown, SlackSplit
 from trading.journal.format import decode_input, encode_input
 from trading.pricing import chain_fee_usd
+from trading.process.chain_fees import ChainFees
+from trading.process.compute_sampling import ComputeSampler, largest_swap
 from trading.tests.intents import make_intent
 from trading.tests.routing import make_route, without_pool
 

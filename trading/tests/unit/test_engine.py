@@ -17,7 +17,7 @@ from feeds.market.events import (
     VenueStatus,
 )
 from feeds.market.spec import MarketSpec
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import (
     DayUsage,
     Execute,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from risk.candidate import DeskRoom
+from trading.engine.projection import fee_bound_lamports
 from trading.intent import DeskUsage
-from trading.projection import fee_bound_lamports
 
 from .desk import FAIR, Market, holdings, mode
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from arbsite.keys import intent_key
 from feeds.market.events import FeedProof
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import (
     Effect,
     EngineInput,

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from feeds.market.events import BookInvalidated, PoolUpdated
 from trading.bound_quote import bound_quote
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import EngineInput, Intent, NoteWindow
 from trading.journal.format import canonical, decode_decision, decode_input, encode_input
 from trading.pricing import bound_budget, edge_budget
-from trading.route_quotes import RouteSizes, wanted
+from trading.process.route_quotes import RouteSizes, wanted
 from trading.tests.routing import LOTS_PER_SOL, RAW_PER_SOL, RAW_PER_USDC, make_route, without_pool
 
 from .builders import make_cpmm, make_spec

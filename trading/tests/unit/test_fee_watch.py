@@ -10,8 +10,8 @@ from asgiref.sync import async_to_sync
 
 from arbsite.clock import SystemClock
 from risk.models import Control, Incident
-from trading.desk_link import DeskLink
-from trading.fee_watch import RULE, fee_surprise
+from trading.process.desk_link import DeskLink
+from trading.process.fee_watch import RULE, fee_surprise
 from trading.records import FillRecord, TradeRecord
 from trading.tests.intents import make_intent, open_desk, planned
 

@@ -6,8 +6,8 @@ import pytest
 
 from feeds.market.events import TickerUpdated, VenueStatus
 from risk.anomaly import BasisModel
-from trading.engine import Engine
-from trading.engine_state import EngineModel
+from trading.engine.core import Engine
+from trading.engine.engine_state import EngineModel
 from trading.intent import RequestStop, SettingsApplied
 
 from .builders import make_spec

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from arbsite.errors import Fenced
-from trading.process_tasks import ProcessTasks
+from trading.process.process_tasks import ProcessTasks
 
 
 async def test_a_task_that_loses_a_cancellation_is_asked_again() -> None:

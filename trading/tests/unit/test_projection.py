@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from trading.projection import Reservation, Reservations
+from trading.engine.projection import Reservation, Reservations
 
 from .desk import START_NS, holdings
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trading.execution.residual import HedgeMarket, Naked, ResidualLimits, choose
 from trading.intent import AssetSettings
-from trading.residual import HedgeMarket, Naked, ResidualLimits, choose
 
 from .builders import make_cpmm, make_spec
 

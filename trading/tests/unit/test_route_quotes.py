@@ -9,8 +9,8 @@ from feeds.sim.virtual_loop import run_virtual
 from feeds.venues.base import SwapRoute
 from feeds.venues.jupiter.quotes import BoundRoute, RouteAsk, RouteQuote
 from trading.intent import EngineInput
+from trading.process.route_quotes import RouteQuotes
 from trading.route_quoted import RouteQuoted
-from trading.route_quotes import RouteQuotes
 from trading.tests.routing import without_pool
 
 from .desk import FAIR, MS, Market

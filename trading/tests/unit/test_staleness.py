@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feeds.market.events import BookInvalidated, FeedProof
-from trading.engine import Engine
+from trading.engine.core import Engine
 from trading.intent import RequestResume, RequestStop, SettingsApplied, TimerFired
 
 from .builders import make_spec
