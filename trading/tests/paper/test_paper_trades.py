@@ -282,7 +282,7 @@ def played(story: tuple[Intent, list[MarketEvent], str]) -> tuple[PaperTrade, li
     return paper.booked(), paper.told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stories())
 def test_inventory_is_conserved_and_the_books_agree_with_the_fills(story):
     trade, told = played(story)
@@ -304,7 +304,7 @@ def test_inventory_is_conserved_and_the_books_agree_with_the_fills(story):
     assert [event.realised_usd for event in closed] == [trade.realised_usd]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stories())
 def test_fills_keep_to_their_limits_and_the_edge_is_spent_at_most_once(story):
     trade, _ = played(story)
@@ -322,7 +322,7 @@ def test_fills_keep_to_their_limits_and_the_edge_is_spent_at_most_once(story):
         assert not full or trade.realised_usd > Decimal("-0.000001")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stories())
 def test_the_same_seed_tells_the_same_story(story):
     assert played(story) == played(story)

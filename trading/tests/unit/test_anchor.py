@@ -56,7 +56,7 @@ def _decisions(effects: list[Any]) -> list[Any]:
     return told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_TICKS, st.integers(1, 3), st.sampled_from(["live", "observe", "stop_new"]))
 def test_counted_ticks_decide_what_priced_ticks_would(
     ticks: list[tuple[str, int]], intents: int, mode: str

@@ -528,7 +528,7 @@ def test_the_odds_are_learnt_from_closed_trades() -> None:
     assert market.engine.state.assets["SOL"].landing.odds("usual", 0) == (learnt,)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(FAIR - 200, FAIR + 200))
 def test_the_shown_direction_has_the_sign_of_the_gap(mid: int) -> None:
     market = Market(mode="observe")

@@ -115,7 +115,7 @@ class _Run:
         return [one.intent.intent_key for one in self.effects if isinstance(one, Execute)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_STEPS)
 def test_the_same_log_gives_equal_effects(steps) -> None:
     run = _Run(intents_per_window=2)
@@ -126,7 +126,7 @@ def test_the_same_log_gives_equal_effects(steps) -> None:
     assert msgspec.json.encode(effects) == msgspec.json.encode(run.effects)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_STEPS, st.sampled_from(["live", "observe"]))
 # A flip ends the merging of the other direction's gap; a restart must not bring it back.
 @example(steps=[("wide", 5), ("low", 5), ("fair", 5), ("wide", 5)], mode="observe")
@@ -153,7 +153,7 @@ def test_a_restart_at_every_prefix_gives_the_same_keys_and_fires_no_window_twice
             assert run.keys == whole.keys
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_STEPS)
 def test_noted_rows_are_whole_and_only_grow(steps) -> None:
     run = _Run(intents_per_window=3)

@@ -157,7 +157,7 @@ def _pnl_at(direction, spec, lots, cex_ticks, dex_raw, mark, taker, fixed):
     return dex - cex * (1 + taker) - fixed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_pair_of_fills_inside_both_limits_keeps_the_minimum(data: st.DataObject) -> None:
     direction: Direction = data.draw(st.sampled_from(["buy_dex_sell_cex", "buy_cex_sell_dex"]))

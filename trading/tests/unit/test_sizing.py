@@ -107,7 +107,7 @@ def _cases(draw: st.DrawFn):
     return spec, pool, _ladder(spec, levels, 1 - cost if rising else 1 + cost), direction
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_cases())
 def test_no_size_on_a_grid_beats_the_walk(case) -> None:
     spec, pool, ladder, direction = case
@@ -131,7 +131,7 @@ def test_no_size_on_a_grid_beats_the_walk(case) -> None:
     ) == (found.base_raw > 0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     _cases(),
     st.floats(0, 5000),

@@ -61,7 +61,7 @@ async def replayed(
     return matched
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     spec=st.sampled_from([SOL, YEN, GST]),
     depth=st.sampled_from([10, 25]),

@@ -29,7 +29,7 @@ POOL = key("whirlpool")
     owed=U64,
     fee=st.integers(0, 60_000),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_whirlpool_survives_the_wire(
     tick: int, spacing: int, liquidity: int, growth: int, owed: int, fee: int
 ) -> None:
@@ -61,7 +61,7 @@ def tick_arrays(draw: st.DrawFn) -> tuple[TickArray, int]:
 
 
 @given(drawn=tick_arrays(), dynamic=st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_tick_arrays_survive_the_wire(drawn: tuple[TickArray, int], dynamic: bool) -> None:
     array, spacing = drawn
     encode = layouts.encode_dynamic_tick_array if dynamic else layouts.encode_fixed_tick_array
