@@ -4,7 +4,8 @@ The engine's own parts in one process, as `run_engine` wires them: `Engine.handl
 that opens a window, the executor, signing behind the firewall, the one SQL function in a
 PostgreSQL with fsync on, Kraken's socket and the node's HTTP. Both venues are stubs behind
 loopback sockets in a process of their own, which refuse every order. Floors of the same run:
-an append with fdatasync, a prepared one-row insert. "cpu" is this thread's processor time of a
+an append with fdatasync, a prepared one-row insert; the last columns are counted in such inserts,
+so that runs on different machines can be compared. "cpu" is this thread's processor time of a
 stage: what remains where others share the cores.
 Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500]
 """
@@ -345,6 +346,12 @@ def rows_of(found: list[tuple[dict[str, int], dict[str, int]]]) -> list[list[obj
     ]
 
 
+def in_inserts(rows: list[list[Any]]) -> list[list[Any]]:
+    """Add to each row how many one-row inserts of the same run it takes, the last row's."""
+    _, p50, _, p99, *_ = rows[-1]
+    return [[*row, row[1] / p50, row[3] / p99] for row in rows]
+
+
 def main() -> None:
     """Bring up the server and the stubs, measure, print, clean up."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -367,8 +374,10 @@ def main() -> None:
         arrived.release()
         shared.close()
         shared.unlink()
-    heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99"]
-    print_table(f"Detect to both legs on the wire, {options.count} intents: µs", heads, rows)
+    heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99", "p50 / insert", "p99 / insert"]
+    print_table(
+        f"Detect to both legs on the wire, {options.count} intents: µs", heads, in_inserts(rows)
+    )
 
 
 if __name__ == "__main__":
