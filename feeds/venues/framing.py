@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from websockets.asyncio.client import ClientConnection
-from websockets.frames import DATA_OPCODES, Frame
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import CONNECTING, OPEN, Event
 
 # First byte: the last (and only) fragment, of a text. Second byte: the length, or which
@@ -22,6 +22,7 @@ from websockets.protocol import CONNECTING, OPEN, Event
 _WHOLE_TEXT = 0x81
 _LENGTH_16 = 126
 _LENGTH_64 = 127
+_OPCODES = frozenset(Opcode)
 
 
 class FramedConnection(ClientConnection):
@@ -122,6 +123,9 @@ class FramedConnection(ClientConnection):
                 break
             end = body + length
             if end > size:
+                if body <= size and data[at] & 0x0F not in _OPCODES:
+                    # No frame at all: what it says is missing need not ever come.
+                    break
                 self._parts.append(data[at:])
                 self._missing = end - size
                 return

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 from rest_framework.test import APIClient
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidMessage
 
 from arbsite.consumers import CROWDED
 from arbsite.socket_caps import SocketCaps
@@ -27,11 +28,20 @@ def test_a_flood_from_one_address_meets_its_cap(crowded_port: int, viewer: APICl
             async def connect() -> ClientConnection:
                 return await stack.enter_async_context(open_socket(crowded_port))
 
+            async def flood_in() -> ClientConnection | None:
+                try:
+                    return await connect()
+                except InvalidMessage:
+                    # Cut before a word: a server that drowns may hang up on who comes too fast.
+                    return None
+
             # The one that works before the flood works all through it.
             console = await connect()
             await enter(console, spent[0])
-            flood = await asyncio.gather(*(connect() for _ in range(FLOOD)))
-            refused = FLOOD + 1 - PER_ADDRESS
+            came = await asyncio.gather(*(flood_in() for _ in range(FLOOD)))
+            flood = [socket for socket in came if socket is not None]
+            refused = len(flood) + 1 - PER_ADDRESS
+            assert refused > 0
             while sum(socket.close_code is not None for socket in flood) < refused:
                 await asyncio.sleep(0.05)
             codes = Counter(socket.close_code for socket in flood)
