@@ -397,10 +397,15 @@ def _book(
         asks=asks,
         price_precision=precision,
         qty_precision=8,
-        checksum=(bids[0][0] * 31 + asks[0][0]) & 0xFFFFFFFF,
+        checksum=(_top(bids) * 31 + _top(asks)) & 0xFFFFFFFF,
         venue_at_ns=now_ns,
         recv_ns=now_ns,
     )
+
+
+def _top(levels: tuple[tuple[int, int], ...]) -> int:
+    """The best price of a side; 0 for one that orders have emptied."""
+    return levels[0][0] if levels else 0
 
 
 async def prove_seed(

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """A broken invariant (I1 … I15 of the protocol) and what was seen."""
+    """A broken invariant (I1 … I15 of the protocol), or "raised", and what was seen."""
 
     name: str
     text: str
@@ -20,12 +20,12 @@ class SeedResult(msgspec.Struct, frozen=True):
 
     seed: int
     violations: tuple[Violation, ...]
-    log_hash: str
-    trades: int
-    orders: int
-    swaps: int
-    deaths: int
-    faults: int
-    virtual_s: float
+    log_hash: str = ""
+    trades: int = 0
+    orders: int = 0
+    swaps: int = 0
+    deaths: int = 0
+    faults: int = 0
+    virtual_s: float = 0.0
     wall_ms: float = 0.0
     lines: tuple[str, ...] = ()

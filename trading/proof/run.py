@@ -20,7 +20,7 @@ import msgspec
 from arbsite.clock import SystemClock
 from arbsite.errors import SetupError
 from trading.proof import preparing
-from trading.proof.results import SeedResult
+from trading.proof.results import SeedResult, Violation
 
 DATABASE = "spreadline_proof_{}"
 CLOCK = SystemClock()
@@ -150,7 +150,10 @@ def _live_seeds(
     database = asyncio.run(ProofDatabase.open(dsn))
     while (seed := todo.get()) is not None:
         started_ns = CLOCK.monotonic_ns()
-        result = run_seed(seed, database, POLICIES[policy](), is_logged=is_logged)
+        try:
+            result = run_seed(seed, database, POLICIES[policy](), is_logged=is_logged)
+        except Exception as error:  # noqa: BLE001 - one broken life must not hide the other seeds
+            result = SeedResult(seed, (Violation("raised", repr(error)[:2000]),))
         wall_ms = (CLOCK.monotonic_ns() - started_ns) / 1e6
         done.put(msgspec.structs.replace(result, wall_ms=wall_ms))
     asyncio.run(database.close())

@@ -45,3 +45,11 @@ def test_a_seed_tells_the_same_story_in_every_process(database_server: str) -> N
     _, first = prove(database_server, seeds, jobs=2)
     _, again = prove(database_server, seeds, jobs=1)
     assert [result.log_hash for result in first] == [result.log_hash for result in again]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_book_side_that_orders_have_emptied_ends_no_proof(database_server: str) -> None:
+    """Found by a soak: orders of this life take every bid of the simulated book."""
+    _, results = prove(database_server, [2487], jobs=1)
+    assert [result.violations for result in results] == [()]
