@@ -47,6 +47,7 @@ from feeds.venues.kraken.limits import Tier
 from feeds.venues.sockets import SocketConnection, SocketTransport
 from feeds.venues.solana.programs import PoolRef
 from feeds.venues.solana.rpc_channel import RpcEndpoint
+from trading.process.awake import stay_awake
 
 WARM_UP = 50
 CLOCK = SystemClock()
@@ -249,7 +250,7 @@ class Process:
 
 
 async def sample(
-    url: str, port: int, count: int, arrived: memoryview
+    url: str, port: int, count: int, arrived: memoryview, *, is_awake: bool
 ) -> list[tuple[dict[str, int], dict[str, int]]]:
     """Fire `WARM_UP + count` times; the stages of the last `count`, ns."""
     from trading.storage.lease import Lease
@@ -262,6 +263,8 @@ async def sample(
     async with asyncio.timeout(20):
         while not (process.kraken.is_ready and process.solana.is_ready):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    if is_awake:
+        tasks.append(asyncio.create_task(stay_awake()))
     gc.collect()
     gc.freeze()
     found = []
@@ -357,6 +360,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--count", type=int, default=500, help="measured samples (default 500)")
     parser.add_argument("--port", type=int, default=19_861, help="of the stubs")
+    parser.add_argument(
+        "--awake", action="store_true", help="as an engine that never sleeps (a core of its own)"
+    )
     options = parser.parse_args()
     shared = SharedMemory(create=True, size=16 * (WARM_UP + options.count))
     arrived = shared.buf.cast("q")
@@ -366,7 +372,9 @@ def main() -> None:
     stubs.start()
     try:
         with own_database("SOL") as url:
-            found = uvloop.run(sample(url, options.port, options.count, arrived))
+            found = uvloop.run(
+                sample(url, options.port, options.count, arrived, is_awake=options.awake)
+            )
             rows = rows_of(found) + uvloop.run(floors(url, options.count))
     finally:
         stubs.terminate()

@@ -7,7 +7,8 @@ and stops when `handle` returned.
 Every 21st tick an asset's pool is replaced; edges, gates and intents happen as they come.
 uvloop, gc.freeze after warm-up; percentiles over all ticks after the first second. "cpu" is
 the receiving thread's processor time of a tick (behind the socket: all since the tick
-before, reading included): what remains where others share the cores.
+before, reading included): what remains where others share the cores. Rows "awake" are those of
+an engine that never sleeps (`SPREADLINE_ENGINE_AWAKE`): the pauses between ticks cost it nothing.
 Run from the repository's root:  python deploy/bench/tick_to_signal.py [--seconds 5]
 """
 
@@ -16,13 +17,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
 import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -40,6 +43,7 @@ from feeds import bus_wire
 from feeds.market.events import BookUpdated, FeedProof, MarketEvent
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.sockets import SocketTransport
+from trading.process.awake import stay_awake
 
 CLOCK = SystemClock()
 RATES = (1_000, 10_000)
@@ -87,7 +91,18 @@ async def pace(rate: int, count: int, one: Callable[[int], Awaitable[None]]) -> 
         await one(number)
 
 
-async def in_process(rate: int, count: int, *, parses: bool) -> list[object]:
+@asynccontextmanager
+async def sleepless(is_awake: bool) -> AsyncIterator[None]:
+    """Keep this loop as an engine keeps its own, or leave it as it is."""
+    task = asyncio.create_task(stay_awake()) if is_awake else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+
+
+async def in_process(rate: int, count: int, *, parses: bool, is_awake: bool) -> list[object]:
     """The engine alone, or with the parser in front of it."""
     bench = Bench()
     sent = list(frames(count, symbols(ASSETS)))
@@ -104,8 +119,13 @@ async def in_process(rate: int, count: int, *, parses: bool) -> list[object]:
             start_ns, worked_ns = time.perf_counter_ns(), time.thread_time_ns()
         bench.take(number, book, start_ns, worked_ns)
 
-    await pace(rate, count, one)
-    return bench.row("engine + parser" if parses else "engine alone", rate)
+    async with sleepless(is_awake):
+        await pace(rate, count, one)
+    return bench.row(_named("engine + parser" if parses else "engine alone", is_awake), rate)
+
+
+def _named(path: str, is_awake: bool) -> str:
+    return f"{path}, awake" if is_awake else path
 
 
 def _stamped(book: BookUpdated, recv_ns: int) -> BookUpdated:
@@ -171,7 +191,7 @@ class SocketTick:
             self.is_over.set()
 
 
-async def over_socket(rate: int, count: int) -> list[object]:
+async def over_socket(rate: int, count: int, *, is_awake: bool) -> list[object]:
     """The product's feed behind the stub venue, its sink the engine: as the engine process runs."""
     with running_venue(rate, count) as url:
         tick, transport = SocketTick(count), SocketTransport()
@@ -179,11 +199,12 @@ async def over_socket(rate: int, count: int) -> list[object]:
             transport, url, SYMBOLS, clock=CLOCK, rng=seeded_random(1), sink=tick
         )  # fmt: skip
         task = asyncio.create_task(feed.run())
-        await tick.is_over.wait()
+        async with sleepless(is_awake):
+            await tick.is_over.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await transport.close()
-    return tick.bench.row("+ loopback WebSocket", rate)
+    return tick.bench.row(_named("+ loopback WebSocket", is_awake), rate)
 
 
 async def over_bus(url: str, rate: int, count: int, clock: memoryview) -> list[object]:
@@ -262,12 +283,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=19_841, help="of the bus's Valkey")
     options = parser.parse_args()
     rows: list[list[object]] = []
-    for rate in RATES:
+    for is_awake, rate in itertools.product((False, True), RATES):
         count = rate * (options.seconds + 1)
         for parses in (False, True):
-            rows.append(uvloop.run(in_process(rate, count, parses=parses)))
+            rows.append(uvloop.run(in_process(rate, count, parses=parses, is_awake=is_awake)))
             gc.unfreeze()
-        rows.append(uvloop.run(over_socket(rate, count)))
+        rows.append(uvloop.run(over_socket(rate, count, is_awake=is_awake)))
         gc.unfreeze()
     rows += bus_rows(options.seconds, options.port)
     print_table(

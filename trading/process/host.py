@@ -31,6 +31,7 @@ from trading.intent import (
     TimerFired,
     WindowsRestored,
 )
+from trading.process.awake import stay_awake
 from trading.process.balance_watch import LOOK_EVERY_S
 from trading.process.chain_fees import READ_EVERY_S
 from trading.process.compute_sampling import SAMPLE_EVERY_S
@@ -50,7 +51,8 @@ MARK_EVERY_S = 2.0
 class EngineHost:
     """One engine process of one shard, from its start to its end.
 
-    `began_ns`: when the process was made, for the record of its start.
+    `began_ns`: when the process was made, for the record of its start. `is_awake`: the loop
+    never sleeps once the engine decides.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class EngineHost:
         feeds: Literal["inline", "bus"],
         max_recent_starts: int,
         began_ns: int,
+        is_awake: bool = False,
     ) -> None:
         self.parts = parts
         self._bus = bus
         self._feeds = feeds
         self._max_recent_starts = max_recent_starts
+        self._is_awake = is_awake
         self._start = StartRecord(parts.store, parts.clock, began_ns=began_ns)
 
     # ---- life -----------------------------------------------------------------------
@@ -205,6 +209,8 @@ class EngineHost:
         )
         if parts.restored.unsure is not None:
             parts.gap.set()
+        if self._is_awake:
+            tasks.start(stay_awake(), "awake")
 
     async def _take_from_bus(self) -> None:
         """Market events of the feed processes; the newest win when we fall behind."""
