@@ -120,7 +120,7 @@ class Round:
             self._recorder = MarketRecorder(spool, description)
             journals = folder / "journals"
             self._journal = start_journal(setup, journals, clock=self.clock, **options)
-            self._handle = self._journal.around(engine)
+            self._handle = self._journal.around(engine, self._recorder.in_hand)
 
     def _sink(self, event: MarketEvent) -> None:
         self._handle(event)

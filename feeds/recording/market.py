@@ -19,6 +19,7 @@ from feeds.market.spec import MarketSpec
 from feeds.recording.format import GAP, Record
 from feeds.recording.writer import Entry, Spool
 from feeds.venues.base import MarketSink
+from feeds.venues.kraken.framed import FrameInHand
 
 KRAKEN_FRAME: Final = 1
 """A frame of Kraken's public socket, as received."""
@@ -144,6 +145,7 @@ class MarketRecorder:
 
     def __init__(self, spool: Spool, description: MarketDescription) -> None:
         self.spool = spool
+        self.in_hand = FrameInHand(description.depth)
         self._put = spool.put
         self._books: dict[str, BookUpdated] = {}
         self._sources: Mapping[str, int] = {
@@ -154,6 +156,7 @@ class MarketRecorder:
         """Record a frame of Kraken's public socket."""
         if self.spool.wants_boundary:
             self._say_what_stands(recv_ns)
+        self.in_hand.take(frame, recv_ns)
         self._put(KRAKEN_FRAME, KRAKEN_SOURCE, recv_ns, frame, len(frame))
 
     def opened(self, endpoint: str, recv_ns: int) -> None:
@@ -187,7 +190,7 @@ class MarketRecorder:
                 books.pop(event.symbol, None)
             sink(event)
 
-        return follow
+        return self.in_hand.around(follow)
 
     def close(self) -> None:
         """Write what was taken and end; waits for the disk."""

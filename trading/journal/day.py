@@ -31,6 +31,7 @@ from feeds.sim.virtual_loop import run_virtual
 from feeds.sim.world import World
 from feeds.venues.base import MarketFeed
 from feeds.venues.kraken.feed import KrakenFeed
+from feeds.venues.kraken.framed import FrameInHand
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from trading.intent import (
@@ -58,6 +59,7 @@ SCENARIO: Final = "busy"
 SEED: Final = 7
 MINUTES: Final = 5.0
 START_NS: Final = 1_790_000_000_000_000_000
+_DEPTH: Final = 10
 _UNPINNED: Final = "unpinned"
 _TAKER: Final = Decimal("0.0010")
 _SETTLES_AFTER_S: Final = 1.2
@@ -137,11 +139,13 @@ async def _day(folder: Path, minutes: float) -> str:
         f"sim-{letter}": routes(world, node) for letter, node in zip("ab", world.nodes, strict=True)
     }
     transport = PipeTransport(hosts)
-    desk = ScriptedDesk(specs, folder, clock)
+    in_hand = FrameInHand(_DEPTH)
+    desk = ScriptedDesk(specs, folder, clock, in_hand)
     feeds: list[MarketFeed] = [
         KrakenFeed(
             transport, "ws://kraken/v2", _symbols(specs),
-            clock=clock, rng=seeded_random("kraken feed"), sink=desk.tell,
+            clock=clock, rng=seeded_random("kraken feed"), sink=in_hand.around(desk.tell),
+            depth=_DEPTH, tap=in_hand.take,
         ),
         SolanaFeed(
             transport, _ENDPOINTS, [(spec.pool, spec.pool_kind) for spec in specs.values()],
@@ -183,7 +187,9 @@ async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 class ScriptedDesk:
     """A journaled engine whose surroundings follow a script instead of venues and database."""
 
-    def __init__(self, specs: dict[str, MarketSpec], folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, specs: dict[str, MarketSpec], folder: Path, clock: Clock, in_hand: FrameInHand
+    ) -> None:
         setup = EngineSetup(specs=specs)
         self.journal = start_journal(
             setup,
@@ -195,7 +201,7 @@ class ScriptedDesk:
         )
         self._specs = specs
         self._clock = clock
-        self._handle = self.journal.around(setup.build())
+        self._handle = self.journal.around(setup.build(), in_hand)
 
     def tell(self, event: EngineInput) -> None:
         """Hand an event to the engine and settle what it decides."""

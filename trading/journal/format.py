@@ -1,9 +1,10 @@
 """What a journal holds: the engine's construction, every input in order, every decision.
 
-Inputs are written whole, market events included (decision 0017). Decisions are the effects
-that act: `Execute`, `NoteWindow`, `RequestStop`, `RequestResume`. Their canonical bytes are
-chained: one hash names all decisions of a run so far. Files, crash safety and rotation are
-`feeds.recording`'s. Called by `keeper` (writes), `replaying` (reads).
+Inputs are written whole, but for books, which are mostly kept as the frames that completed
+them (decision 0017). Decisions are the effects that act: `Execute`, `NoteWindow`, `RequestStop`,
+`RequestResume`. Their canonical bytes are chained: one hash names all decisions of a run so
+far. Files, crash safety and rotation are `feeds.recording`'s. Called by `keeper` (writes),
+`replaying` (reads).
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import Final
 
 import msgspec
 
+from arbsite.errors import FeedCorrupt
+from feeds.market.events import BookUpdated
 from feeds.market.spec import MarketSpec
+from feeds.recording.format import Record
+from feeds.venues.kraken.framed import FramedBooks
 from trading.engine.core import RESUME_AFTER_NS, STALE_PAUSE_NS, Engine
 from trading.engine.engine_state import EngineModel
 from trading.intent import (
@@ -25,11 +30,14 @@ from trading.intent import (
     RequestStop,
 )
 
-JOURNAL_VERSION: Final = 1
+JOURNAL_VERSION: Final = 2
 """Grows when an older reader would misread; a new kind of input does not need it."""
 
 INPUT: Final = 1
 DECISION: Final = 2
+BOOK_FRAME: Final = 3
+"""An input too: a book, as the frame that completed it; `source` is the book's depth."""
+INPUTS: Final = frozenset({INPUT, BOOK_FRAME})
 
 Decision = Execute | NoteWindow | RequestStop | RequestResume
 
@@ -89,6 +97,25 @@ def encode_input(event: EngineInput) -> bytes:
 def decode_input(payload: bytes) -> EngineInput:
     """Read one input back; raises msgspec.ValidationError or DecodeError."""
     return _input_decoder.decode(payload)
+
+
+class InputReader:
+    """Reads the inputs of one journal back, in their order; books need those before them."""
+
+    def __init__(self) -> None:
+        self._books = FramedBooks()
+
+    def read(self, record: Record) -> EngineInput:
+        """The input of a record of one of the kinds `INPUTS`. FeedCorrupt when it cannot be."""
+        if record.kind == BOOK_FRAME:
+            return self._books.after(record.payload, record.source, record.at_ns)
+        try:
+            event = decode_input(record.payload)
+        except msgspec.MsgspecError as error:
+            raise FeedCorrupt(f"an input of the journal cannot be read: {error}") from error
+        if type(event) is BookUpdated:
+            self._books.begin(event)
+        return event
 
 
 def decode_decision(payload: bytes) -> Decision:

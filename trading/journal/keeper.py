@@ -14,14 +14,17 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from arbsite.clock import Clock
-from feeds.market.events import MarketEvent
+from feeds.market.events import BookInvalidated, BookUpdated, MarketEvent
 from feeds.recording.format import GAP, Record
 from feeds.recording.writer import Entry, Spool, SpoolLimits
+from feeds.venues.kraken.framed import FrameInHand
 from trading.engine.core import Engine
 from trading.intent import Effect, EngineInput, SignalSeen
 from trading.journal.format import (
+    BOOK_FRAME,
     DECISION,
     INPUT,
+    INPUTS,
     DecisionChain,
     EngineSetup,
     canonical,
@@ -49,7 +52,7 @@ class JournalContent:
 
     def is_boundary(self, entry: Entry) -> bool:
         """An input and its decisions stay in one file."""
-        return entry[0] == INPUT
+        return entry[0] in INPUTS
 
     def anchors(self) -> Iterable[Record]:
         """Nothing: a replay begins at the first file."""
@@ -58,6 +61,8 @@ class JournalContent:
     def records_of(self, entry: Entry) -> Iterable[Record]:
         """Encode one entry; a decision is preceded by the hash up to and with it."""
         kind, source, at_ns, payload, _ = entry
+        if kind == BOOK_FRAME:
+            return (Record(kind, source, at_ns, payload),)
         if kind == DECISION:
             text = canonical(payload)
             payload = self.chain.add(text) + text
@@ -100,14 +105,36 @@ class EngineJournal:
         self.spool = spool
         self._content = content
 
-    def around(self, engine: Engine) -> Callable[[EngineInput], list[Effect]]:
-        """Return `engine.handle` that keeps every input and every decision."""
+    def around(
+        self, engine: Engine, in_hand: FrameInHand | None = None
+    ) -> Callable[[EngineInput], list[Effect]]:
+        """Return `engine.handle` that keeps every input and every decision.
+
+        With the feed's frame `in_hand`, books are kept as frames wherever that is exact.
+        """
         put, handle, state = self.spool.put, engine.handle, engine.state
+        # Symbols of which a book is written out whole, for the frames to build on.
+        begun: set[str] = set()
+
+        def put_market(event: MarketEvent) -> None:
+            if type(event) is BookUpdated and in_hand is not None:
+                if not in_hand.is_of(event):
+                    # Reshaped by paper trades: no frame leads here, nor on from here.
+                    begun.discard(event.symbol)
+                elif event.symbol in begun and in_hand.tells_all:
+                    frame = in_hand.frame
+                    put(BOOK_FRAME, in_hand.depth, event.recv_ns, frame, len(frame))
+                    return
+                else:
+                    begun.add(event.symbol)
+            elif type(event) is BookInvalidated:
+                begun.discard(event.symbol)
+            # Immutable all through: encoded later, off the tick path.
+            put(INPUT, 0, event.recv_ns, event, _ENTRY_BYTES)
 
         def kept(event: EngineInput) -> list[Effect]:
             if type(event) in _MARKET_EVENTS:
-                # Immutable all through: encoded later, off the tick path.
-                put(INPUT, 0, event.recv_ns, event, _ENTRY_BYTES)  # type: ignore[union-attr]
+                put_market(event)  # type: ignore[arg-type]
             else:
                 put(INPUT, 0, event.at_ns, encode_input(event), _ENTRY_BYTES)  # type: ignore[union-attr]
             effects = handle(event)

@@ -20,12 +20,12 @@ from trading.intent import EngineInput, SignalSeen
 from trading.journal.format import (
     DECISION,
     DIGEST_BYTES,
-    INPUT,
+    INPUTS,
     JOURNAL_VERSION,
     DecisionChain,
     EngineSetup,
+    InputReader,
     canonical,
-    decode_input,
 )
 
 
@@ -113,11 +113,12 @@ def setup_of(journal: Recording | Segment) -> EngineSetup:
 
 def inputs_of(journal: Recording) -> Iterator[EngineInput]:
     """Every input in order, up to the first gap."""
+    reader = InputReader()
     for record in journal.records():
         if record.kind == GAP:
             return
-        if record.kind == INPUT:
-            yield _decoded(record)
+        if record.kind in INPUTS:
+            yield reader.read(record)
 
 
 class Replayer:
@@ -126,6 +127,7 @@ class Replayer:
     def __init__(self, engine: Engine, *, kept_differences: int = 1) -> None:
         self.report = ReplayReport()
         self._engine = engine
+        self._reader = InputReader()
         self._kept = kept_differences
         self._live_chain = DecisionChain()
         self._replayed_chain = DecisionChain()
@@ -136,7 +138,7 @@ class Replayer:
 
     def take(self, record: Record) -> None:
         """Take the next record; FeedCorrupt when the journal contradicts itself."""
-        if record.kind == INPUT:
+        if record.kind in INPUTS:
             self._compare()
             self._feed(record)
         elif record.kind == DECISION:
@@ -159,7 +161,7 @@ class Replayer:
 
     def _feed(self, record: Record) -> None:
         report = self.report
-        self._input = event = _decoded(record)
+        self._input = event = self._reader.read(record)
         self._at_ns = record.at_ns
         report.inputs += 1
         report.first_ns = report.first_ns or record.at_ns
@@ -211,19 +213,12 @@ def replay(
         if record.kind == GAP:
             replayer.report.lost = int(record.payload)
             break
-        if record.kind == INPUT and until_ns is not None and record.at_ns > until_ns:
+        if record.kind in INPUTS and until_ns is not None and record.at_ns > until_ns:
             break
         replayer.take(record)
         if progress is not None:
             progress(number)
     return replayer.finish(is_torn=is_torn or replayer.report.lost > 0)
-
-
-def _decoded(record: Record) -> EngineInput:
-    try:
-        return decode_input(record.payload)
-    except msgspec.MsgspecError as error:
-        raise FeedCorrupt(f"an input of the journal cannot be read: {error}") from error
 
 
 def _flat(decision: bytes | None) -> dict[str, Any]:

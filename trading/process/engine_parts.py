@@ -29,6 +29,7 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
+from feeds.venues.kraken.framed import FrameInHand
 from trading.compute_units import ComputeLimits
 from trading.execution.executor import Executor
 from trading.execution.hedge_market import hedge_market
@@ -101,6 +102,7 @@ class EngineParts:
         lease_silent_s: float = SILENT_AFTER_S,
         key_name: str = "",
         journal: Callable[[EngineSetup], EngineJournal] | None = None,
+        in_hand: FrameInHand | None = None,
         kill_file: Path | None = None,
         mark_file: Path | None = None,
         limits: ResidualLimits = ResidualLimits(),  # noqa: B008 - immutable
@@ -125,7 +127,9 @@ class EngineParts:
         setup = EngineSetup(specs=specs)
         self.engine = setup.build()
         self.journal = journal(setup) if journal is not None else None
-        self._handle = self.journal.around(self.engine) if self.journal else self.engine.handle
+        self._handle = (
+            self.journal.around(self.engine, in_hand) if self.journal else self.engine.handle
+        )
         self.venues = venues(self.apply, self._on_trading_event)
         self.local_kill = LocalKill(kill_file, obeyed=self._obey_local_kill)
         self.holdings = Holdings(

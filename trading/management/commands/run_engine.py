@@ -92,6 +92,7 @@ class Command(BaseCommand):
             key_name=assembly.kraken_credentials().fingerprint,
             lease_silent_s=settings.SPREADLINE_LEASE_SILENT_S,
             journal=_journal if settings.RECORDING_ENABLED else None,
+            in_hand=recorder.in_hand if recorder is not None else None,
             kill_file=home.kill_file,
             mark_file=home.database_mark_file(options["shard"]),
             sample_share=0.0 if settings.IS_SIM else settings.SPREADLINE_OBSERVE_SAMPLE_SHARE,

@@ -32,6 +32,7 @@ from feeds.sim.virtual_loop import run_virtual
 from feeds.sim.world import World
 from feeds.venues.kraken.books import FeedTimings
 from feeds.venues.kraken.feed import KrakenFeed
+from feeds.venues.kraken.framed import FrameInHand
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.rpc_channel import RpcEndpoint
 from trading.intent import Effect, Execute, Intent, RequestStop
@@ -209,14 +210,16 @@ async def _session(folder: Path, seconds: float, share: float, seed: int) -> Run
             run.pool_faults[event.reason] += 1
         desk.tell(event)
 
-    desk = _Desk(heard, specs, folder, clock)
+    in_hand = FrameInHand(10)
+    desk = _Desk(heard, specs, folder, clock, in_hand)
     pools = [(spec.pool, spec.pool_kind) for spec in specs.values()]
     truth = KrakenFeed(
         transport, "ws://kraken/v2", symbols, clock=clock, rng=seeded_random(3), sink=clean
     )
     kraken = KrakenFeed(
         poisoned, "ws://kraken/v2", symbols,
-        clock=clock, rng=seeded_random(1), sink=dirty, timings=PATIENT,
+        clock=clock, rng=seeded_random(1), sink=in_hand.around(dirty), timings=PATIENT,
+        tap=in_hand.take,
     )  # fmt: skip
     solana = SolanaFeed(poisoned, ENDPOINTS, pools, clock=clock, rng=seeded_random(2), sink=dirty)
     world.start()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
+from feeds.market.events import MarketEvent
 from feeds.recording.poison import KINDS
+from trading.journal.replaying import inputs_of, open_journal, replay
 from trading.tests.integrity.poisoned import STREAMS, poisoned_run
 
 MAX_FRAME_AGE_MS = 1_500
@@ -34,6 +37,11 @@ def test_two_thousand_poisons_make_no_wrong_state_and_no_trade_on_one(tmp_path: 
     assert max(run.behind_ms(fired, levels=1) for fired in run.fired) < MAX_FRAME_AGE_MS
     assert max(fired.pool_slots_behind for fired in run.fired) <= 2
     assert run.stops == []
+    # Whatever was damaged on its way, the journal gives back what the desk was told.
+    journal = open_journal(tmp_path)
+    told = [event for event in inputs_of(journal) if isinstance(event, get_args(MarketEvent))]
+    assert told == run.events
+    assert replay(journal).is_equal
 
 
 def test_a_clean_run_has_no_false_pause(tmp_path: Path) -> None:

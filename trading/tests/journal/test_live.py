@@ -44,7 +44,7 @@ class Sockets:
         spool.start()
         self.recorder = MarketRecorder(spool, self.description)
         specs = {market.spec.asset: market.spec for market in self.world.markets}
-        self.desk = ScriptedDesk(specs, folder / "journals", self.clock)
+        self.desk = ScriptedDesk(specs, folder / "journals", self.clock, self.recorder.in_hand)
         self.books = self.pools = 0
 
     def sink(self, event: MarketEvent) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feeds.market.book import Book, RawLevel
+from feeds.venues.base import MarketSink
 from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
 from feeds.venues.kraken.messages import (
@@ -54,7 +55,13 @@ ASKS = (("150.26", "1.00000000"), ("150.30", "4.00000000"))
 class Desk:
     """A BookSet with a hand-driven clock."""
 
-    def __init__(self, *symbols: str, timings: FeedTimings | None = None, depth: int = 10) -> None:
+    def __init__(
+        self,
+        *symbols: str,
+        timings: FeedTimings | None = None,
+        depth: int = 10,
+        sink: MarketSink | None = None,
+    ) -> None:
         self.events = scripted.Seen()
         self.counters = FeedCounters()
         self.now_ns = 1_000 * SECOND
@@ -63,7 +70,7 @@ class Desk:
             symbols,
             depth=depth,
             timings=timings or FeedTimings(),
-            sink=self.events,
+            sink=sink or self.events,
             counters=self.counters,
             next_req_id=self._next_req_id,
         )
