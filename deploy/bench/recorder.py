@@ -1,12 +1,12 @@
-"""What recording and journaling add to the tick path: the same frames with and without.
+"""What recording, and journaling beside it, add to the tick path: the same frames without.
 
 The product's own Kraken feed takes synthetic frames from memory (no socket), each goes
 through parser, book and checksum into a real engine with a pool in view; the time from the
-frame's receive stamp to the end of the engine's answer is the tick path. Rounds with and
-without recorder and journal alternate in one process; the ratio of their medians is the
-overhead. The spools' threads write to a temporary folder meanwhile. The loop's processor
-time is what the tick path itself pays, free of what else the machine does; the difference to
-all threads' is spent beside it, and waits show where frames leave no pause (unpaced).
+frame's receive stamp to the end of the engine's answer is the tick path. Rounds of the three
+kinds alternate in one process, each first in turn; the ratio of their medians is the overhead.
+The spools' threads write to a temporary folder meanwhile. The loop's processor time is what the
+tick path itself pays, free of what else the machine does; the difference to all threads' is
+spent beside it, and waits show where frames leave no pause (unpaced).
 Run from the repository's root:  python deploy/bench/recorder.py [--rounds N] [--frames N]
 """
 
@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import uvloop
 
@@ -40,6 +40,7 @@ from trading.journal.keeper import EngineJournal, start_journal
 from trading.tests.unit.builders import make_spec
 from trading.tests.unit.desk import setup_events
 
+Kept = Literal["nothing", "raw", "raw and journal"]
 _WARM_UP = 2_000
 _INSTRUMENTS = (
     b'{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"SOL/USD",'
@@ -99,9 +100,9 @@ class Memory:
 
 
 class Round:
-    """One life of feed and engine, recorded and journaled or not."""
+    """One life of feed and engine, of which `kept` is kept."""
 
-    def __init__(self, supply: list[bytes], per_second: int, folder: Path | None) -> None:
+    def __init__(self, supply: list[bytes], per_second: int, folder: Path, kept: Kept) -> None:
         self.clock = SystemClock()
         self.took_ns: list[int] = []
         self.lost = 0
@@ -111,13 +112,15 @@ class Round:
         self._recorder: MarketRecorder | None = None
         self._journal: EngineJournal | None = None
         self._handle: Callable[[EngineInput], Any] = engine.handle
-        if folder is not None:
+        if kept != "nothing":
             options: dict[str, Any] = {"software": "bench", "profile": "sim", "writer_id": 1}
             description = describe(setup.specs.values(), ["SOL/USD"], [])
             content = MarketContent(description, "market")
             spool = Spool(folder / "recordings", content, clock=self.clock, **options)
             spool.start()
             self._recorder = MarketRecorder(spool, description)
+        if kept == "raw and journal":
+            assert self._recorder is not None
             journals = folder / "journals"
             self._journal = start_journal(setup, journals, clock=self.clock, **options)
             self._handle = self._journal.around(engine, self._recorder.in_hand)
@@ -144,21 +147,23 @@ class Round:
         await self._connection.is_over.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if recorder and self._journal:
-            recorder.close()
-            self._journal.close()
-            self.lost = recorder.spool.lost + self._journal.spool.lost
+        keepers: list[MarketRecorder | EngineJournal | None] = [recorder, self._journal]
+        for keeper in filter(None, keepers):
+            keeper.close()
+            self.lost += keeper.spool.lost
 
 
-def measure(
-    supply: list[bytes], per_second: int, folder: Path | None
-) -> tuple[list[int], float, float]:
+def measure(supply: list[bytes], per_second: int, kept: Kept) -> tuple[list[int], float, float]:
     """(tick-path times ns, processor µs a frame of the loop, of all threads) of one round."""
     gc.collect()
     gc.freeze()
+    folder = Path(tempfile.mkdtemp(prefix="spreadline-bench-"))
     began, loop_began = time.process_time(), time.thread_time()
-    life = Round(supply, per_second, folder)
-    uvloop.run(life.run())
+    try:
+        life = Round(supply, per_second, folder, kept)
+        uvloop.run(life.run())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     loop_us = (time.thread_time() - loop_began) / len(supply) * 1e6
     spent_us = (time.process_time() - began) / len(supply) * 1e6
     if life.lost:
@@ -167,34 +172,36 @@ def measure(
 
 
 def compare(count: int, rounds: int, per_second: int) -> list[list[object]]:
-    """Alternate rounds off and on; rows of medians, tails and processor time."""
+    """Alternate rounds of the three kinds; rows of medians, tails and processor time."""
     supply = list(frames(count))
-    figures: dict[bool, list[tuple[float, ...]]] = {False: [], True: []}
-    for _ in range(rounds):
-        for is_on in (False, True):
-            folder = Path(tempfile.mkdtemp(prefix="spreadline-bench-")) if is_on else None
-            try:
-                took_ns, *spent_us = measure(supply, per_second, folder)
-            finally:
-                if folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
+    figures: dict[Kept, list[tuple[float, ...]]] = {kept: [] for kept in get_args(Kept)}
+    kinds: list[Kept] = [*figures]
+    for turn in range(rounds):
+        # Each kind goes first in turn: a process grows, and the later rounds pay for it.
+        for kept in kinds[turn % 3 :] + kinds[: turn % 3]:
+            took_ns, *spent_us = measure(supply, per_second, kept)
             ordered = sorted(took_ns)
             p50, p99 = percentile(ordered, 0.5) / 1e3, percentile(ordered, 0.99) / 1e3
-            figures[is_on].append((p50, p99, *spent_us))
+            figures[kept].append((p50, p99, *spent_us))
     pace = f"{per_second:,}/s" if per_second else "unpaced"
-    rows: list[list[object]] = []
-    for is_on, name in ((False, "bare"), (True, "recorded and journaled")):
-        best = [sorted(column)[len(column) // 2] for column in zip(*figures[is_on], strict=True)]
-        rows.append([f"{name}, {pace}", *best])
-    ratio = [on / off - 1 for on, off in zip(rows[1][1:], rows[0][1:], strict=True)]  # type: ignore[operator]
-    rows.append([f"overhead, {pace}", *(f"{share:+.1%}" for share in ratio)])
+    medians = {
+        kept: [sorted(column)[rounds // 2] for column in zip(*found, strict=True)]
+        for kept, found in figures.items()
+    }
+    bare = medians["nothing"]
+    rows: list[list[object]] = [[f"nothing kept, {pace}", *bare]]
+    for kept, best in medians.items():
+        if kept != "nothing":
+            ratio = (on / off - 1 for on, off in zip(best, bare, strict=True))
+            rows.append([f"{kept}, {pace}", *best])
+            rows.append([f"  overhead of {kept}", *(f"{share:+.1%}" for share in ratio)])
     return rows
 
 
 def main() -> None:
     """Measure at two paces and print one table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="pairs of rounds (default 5)")
+    parser.add_argument("--rounds", type=int, default=6, help="rounds of each kind (default 6)")
     parser.add_argument("--frames", type=int, default=10_000, help="frames a round")
     options = parser.parse_args()
     rows = compare(options.frames, options.rounds, 1_000)

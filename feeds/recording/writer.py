@@ -47,7 +47,7 @@ class SpoolLimits(msgspec.Struct, frozen=True):
     block_bytes: int = 262_144
     block_s: float = 1.0
     sync_s: float = 5.0
-    drain_s: float = 0.01
+    drain_s: float = 0.05
     retry_s: float = 5.0
 
 

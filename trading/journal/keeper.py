@@ -116,25 +116,20 @@ class EngineJournal:
         # Symbols of which a book is written out whole, for the frames to build on.
         begun: set[str] = set()
 
-        def put_market(event: MarketEvent) -> None:
-            if type(event) is BookUpdated and in_hand is not None:
-                if not in_hand.is_of(event):
-                    # Reshaped by paper trades: no frame leads here, nor on from here.
-                    begun.discard(event.symbol)
-                elif event.symbol in begun and in_hand.tells_all:
-                    frame = in_hand.frame
-                    put(BOOK_FRAME, in_hand.depth, event.recv_ns, frame, len(frame))
-                    return
-                else:
-                    begun.add(event.symbol)
-            elif type(event) is BookInvalidated:
+        def put_whole(event: MarketEvent) -> None:
+            if type(event) is BookUpdated and in_hand is not None and event is in_hand.book:
+                begun.add(event.symbol)
+            elif type(event) is BookUpdated or type(event) is BookInvalidated:
+                # Gone, or reshaped by paper trades: no frame leads on from here.
                 begun.discard(event.symbol)
             # Immutable all through: encoded later, off the tick path.
             put(INPUT, 0, event.recv_ns, event, _ENTRY_BYTES)
 
         def kept(event: EngineInput) -> list[Effect]:
-            if type(event) in _MARKET_EVENTS:
-                put_market(event)  # type: ignore[arg-type]
+            if in_hand is not None and event is in_hand.book and in_hand.tells_all(begun):
+                put(BOOK_FRAME, in_hand.depth, event.recv_ns, in_hand.frame, len(in_hand.frame))
+            elif type(event) in _MARKET_EVENTS:
+                put_whole(event)  # type: ignore[arg-type]
             else:
                 put(INPUT, 0, event.at_ns, encode_input(event), _ENTRY_BYTES)  # type: ignore[union-attr]
             effects = handle(event)

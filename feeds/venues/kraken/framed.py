@@ -8,7 +8,7 @@ order, to books that began with one written out whole. Called by `feeds.recordin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from arbsite.errors import FeedCorrupt
 from arbsite.units import text_from_int
@@ -29,12 +29,13 @@ class FrameInHand:
     Told by the feed's tap (`take`) and its sink (`around`).
     """
 
-    __slots__ = ("_book", "depth", "frame")
+    __slots__ = ("book", "depth", "frame")
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
         self.frame = b""
-        self._book: BookUpdated | None = None
+        self.book: BookUpdated | None = None
+        """The very one last published, not what somebody made of it."""
 
     def take(self, frame: bytes, _recv_ns: int) -> None:
         """Be told of the next frame before it is read."""
@@ -45,22 +46,22 @@ class FrameInHand:
 
         def note(event: MarketEvent) -> None:
             if type(event) is BookUpdated:
-                self._book = event
+                self.book = event
             sink(event)
 
         return note
 
-    def is_of(self, book: BookUpdated) -> bool:
-        """Whether the book is the very one just published, and not what somebody made of it."""
-        return book is self._book
+    def tells_all(self, begun: Container[str]) -> bool:
+        """Whether the frame alone leads to its book, given those of the symbols `begun`.
 
-    @property
-    def tells_all(self) -> bool:
-        """Whether the frame alone leads from the book before it to the one published.
-
-        A frame about several books does not say which of them was.
+        A frame about several books does not say which of them was published.
         """
-        return self.depth <= _MOST_DEPTH and self.frame.count(b'"checksum"') == 1
+        return (
+            self.book is not None
+            and self.book.symbol in begun
+            and self.frame.count(b'"checksum"') == 1
+            and self.depth <= _MOST_DEPTH
+        )
 
 
 class FramedBooks:
