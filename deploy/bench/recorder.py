@@ -147,10 +147,10 @@ class Round:
         await self._connection.is_over.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        keepers: list[MarketRecorder | EngineJournal | None] = [recorder, self._journal]
-        for keeper in filter(None, keepers):
-            keeper.close()
-            self.lost += keeper.spool.lost
+        for keeper in (recorder, self._journal):
+            if keeper is not None:
+                keeper.close()
+                self.lost += keeper.spool.lost
 
 
 def measure(supply: list[bytes], per_second: int, kept: Kept) -> tuple[list[int], float, float]:
