@@ -6,8 +6,9 @@ PostgreSQL with fsync on, Kraken's socket and the node's HTTP. Both venues are s
 loopback sockets in a process of their own, which refuse every order. Floors of the same run:
 an append with fdatasync, a prepared one-row insert; the last columns are counted in such inserts,
 so that runs on different machines can be compared. "cpu" is this thread's processor time of a
-stage: what remains where others share the cores.
-Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500]
+stage: what remains where others share the cores. Two paces: one trade after the other, and a
+pause of 20 ms before each, in which all processes sleep and their caches cool.
+Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500] [--awake]
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
+import logging
 import multiprocessing
 import os
 import sys
@@ -50,6 +53,7 @@ from feeds.venues.solana.rpc_channel import RpcEndpoint
 from trading.process.awake import stay_awake
 
 WARM_UP = 50
+PACES = {"one after the other": 0.0, "every 20 ms": 0.02}
 CLOCK = SystemClock()
 UNLIMITED = Tier("bench", 1e9, 1.0, 1e9, 1.0)
 STAGES = (
@@ -244,15 +248,19 @@ class Process:
         await asyncio.create_task(self.executor.execute(intent, note))
         async with asyncio.timeout(10):
             while self.executor.open_trades:  # noqa: ASYNC110 - the product has no event for it
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.001)
         if not {"kraken", "solana"} <= self.marks.wall.keys():
             raise SystemExit(f"nothing was sent: {self.refused or self.marks.wall}")
 
 
+Sample = tuple[dict[str, int], dict[str, int]]
+"""When each stage was reached, ns: on the wall, and worked by us."""
+
+
 async def sample(
     url: str, port: int, count: int, arrived: memoryview, *, is_awake: bool
-) -> list[tuple[dict[str, int], dict[str, int]]]:
-    """Fire `WARM_UP + count` times; the stages of the last `count`, ns."""
+) -> dict[str, list[Sample]]:
+    """Fire `WARM_UP + count` times at each pace; the stages of the last `count`."""
     from trading.storage.lease import Lease
 
     process = Process(url, port)
@@ -267,16 +275,12 @@ async def sample(
         tasks.append(asyncio.create_task(stay_awake()))
     gc.collect()
     gc.freeze()
-    found = []
-    for number in range(WARM_UP + count):
+    found: dict[str, list[Sample]] = {pace: [] for pace in PACES}
+    for number, (pace, turn) in enumerate(itertools.product(PACES, range(WARM_UP + count))):
+        await asyncio.sleep(PACES[pace])
         await process.fire(number)
-        wall, cpu = process.marks.wall, process.marks.cpu
-        for at in (wall, cpu):
-            at["sent"] = max(at["kraken"], at["solana"])
-        wall["kraken_got"], wall["solana_got"] = arrived[2 * number], arrived[2 * number + 1]
-        wall["got"] = max(wall["kraken_got"], wall["solana_got"])
-        found.append((wall, cpu))
-        await asyncio.sleep(0.01)
+        if turn >= WARM_UP:
+            found[pace].append(_stages(process.marks, arrived, number))
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -284,7 +288,16 @@ async def sample(
     await process.transport.close()
     await process.store.close()
     await lease.release()
-    return found[WARM_UP:]
+    return found
+
+
+def _stages(marks: Marks, arrived: memoryview, number: int) -> Sample:
+    wall, cpu = marks.wall, marks.cpu
+    for at in (wall, cpu):
+        at["sent"] = max(at["kraken"], at["solana"])
+    wall["kraken_got"], wall["solana_got"] = arrived[2 * number], arrived[2 * number + 1]
+    wall["got"] = max(wall["kraken_got"], wall["solana_got"])
+    return wall, cpu
 
 
 async def _timed(count: int, one: Callable[[], Awaitable[None]]) -> list[int]:
@@ -337,7 +350,7 @@ def figures(name: str, taken: list[int], worked: list[int]) -> list[object]:
     return [name, *cells]
 
 
-def rows_of(found: list[tuple[dict[str, int], dict[str, int]]]) -> list[list[object]]:
+def rows_of(found: list[Sample]) -> list[list[object]]:
     """A row for each stage."""
     return [
         figures(
@@ -364,18 +377,20 @@ def main() -> None:
         "--awake", action="store_true", help="as an engine that never sleeps (a core of its own)"
     )
     options = parser.parse_args()
-    shared = SharedMemory(create=True, size=16 * (WARM_UP + options.count))
+    total = len(PACES) * (WARM_UP + options.count)
+    shared = SharedMemory(create=True, size=16 * total)
     arrived = shared.buf.cast("q")
     stubs = multiprocessing.get_context("spawn").Process(
         target=run_stubs, args=(options.port, shared.name)
     )
     stubs.start()
+    logging.disable(logging.INFO)
     try:
         with own_database("SOL") as url:
             found = uvloop.run(
                 sample(url, options.port, options.count, arrived, is_awake=options.awake)
             )
-            rows = rows_of(found) + uvloop.run(floors(url, options.count))
+            least = uvloop.run(floors(url, options.count))
     finally:
         stubs.terminate()
         stubs.join(5)
@@ -383,9 +398,11 @@ def main() -> None:
         shared.close()
         shared.unlink()
     heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99", "p50 / insert", "p99 / insert"]
-    print_table(
-        f"Detect to both legs on the wire, {options.count} intents: µs", heads, in_inserts(rows)
-    )
+    for pace, samples in found.items():
+        rows = in_inserts(rows_of(samples) + least)
+        print_table(
+            f"Detect to both legs on the wire, {len(samples)} intents {pace}: µs", heads, rows
+        )
 
 
 if __name__ == "__main__":

@@ -102,7 +102,10 @@ class FramedBooks:
         if event is None:
             raise FeedCorrupt(f"a journaled frame of {symbol} before any book of it")
         price, qty = event.price_precision, event.qty_precision
-        book = self._books[symbol] = Book(price, qty, depth)
+        try:
+            book = self._books[symbol] = Book(price, qty, depth)
+        except ValueError as error:
+            raise FeedCorrupt(f"no book of {symbol} can look like this: {error}") from error
         book.apply_snapshot(
             _raw(event.bids, price, qty), _raw(event.asks, price, qty), event.checksum
         )

@@ -150,5 +150,7 @@ def test_a_journal_whose_frames_do_not_follow_is_refused() -> None:
     reader = InputReader()
     whole = BookUpdated(SYMBOL, ((15_024, 1),), ((15_026, 1),), 2, 8, 0, 0, 1)
     reader.read(Record(INPUT, 0, 1, msgspec.json.encode(whole)))
+    with pytest.raises(FeedCorrupt, match="can look like this"):
+        reader.read(Record(BOOK_FRAME, 0, 2, frame))
     with pytest.raises(FeedCorrupt, match="does not follow"):
         reader.read(Record(BOOK_FRAME, 10, 2, frame.replace(b"snapshot", b"update")))
