@@ -50,7 +50,7 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def decode(payload: bytes) -> BusMessage:
-    """Read a message of `arbsite.events`; raises msgspec.ValidationError or DecodeError."""
+    """Read a message of `arbsite.events`; raises one of `errors.UNREADABLE`."""
     return _decoder.decode(payload)
 
 

@@ -18,6 +18,11 @@
 Business refusals (a gate said no, a quote cannot be had) are values, not errors.
 """
 
+import msgspec
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a msgspec decoder raises on bytes from outside: three families, not one."""
+
 
 class SpreadlineError(Exception):
     """Root of everything this product raises on purpose."""

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from arbsite import events
 from arbsite.bus import Subscription, decode
+from arbsite.errors import UNREADABLE
 from arbsite.logs import event_logger
 from arbsite.metrics import BUS_DROPPED, BUS_GAPS, BUS_LOST
 from arbsite.streams import (
@@ -72,7 +73,7 @@ class ConsoleRelay:
             dropped, gaps = subscription.dropped, subscription.gaps
             try:
                 message = decode(payload)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 log.warning("relay.refused", subject=subject, reason=str(error))
                 continue
             await self.take(message)

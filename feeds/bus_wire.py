@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from arbsite import events
+from arbsite.errors import UNREADABLE, FeedCorrupt
 from feeds.market.events import (
     BookInvalidated,
     BookUpdated,
@@ -47,8 +48,11 @@ def encode(event: MarketEvent) -> bytes:
 
 
 def decode(payload: bytes) -> MarketEvent:
-    """Read one event; raises msgspec.ValidationError or DecodeError."""
-    event: MarketEvent = _decoder.decode(payload)
+    """Read one event. Raises FeedCorrupt on whatever is none."""
+    try:
+        event: MarketEvent = _decoder.decode(payload)
+    except UNREADABLE as error:
+        raise FeedCorrupt(f"not a market event: {error}") from error
     return event
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from arbsite.errors import UNREADABLE
 from feeds.golden import BookVerifier, Note
 from feeds.recording.format import GAP, Record
 from feeds.recording.market import BOOK_ANCHOR, KRAKEN_FRAME, MarketDescription
@@ -82,7 +83,7 @@ class RecordedBooks:
                 for raw in msgspec.json.decode(frame.data, type=list[msgspec.Raw]):
                     self._take_entry(record, frame.type, raw)
                 return
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             self._fault(record, f"not a frame: {error}")
             return
         self.report.ignored += 1

@@ -11,10 +11,11 @@ import hashlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from arbsite.errors import FeedCorrupt, SetupError
+from arbsite.errors import UNREADABLE, FeedCorrupt, SetupError
 from feeds.recording.format import (
     BLOCK,
     FOOTER,
@@ -32,6 +33,8 @@ from feeds.recording.format import (
     unpack_block,
 )
 from feeds.recording.segments import segments_in
+
+T = TypeVar("T")
 
 
 class Segment:
@@ -53,7 +56,7 @@ class Segment:
             elif tag == BLOCK:
                 self.blocks.append((at, block_head(payload)))
             elif tag == FOOTER:
-                self.footer = msgspec.json.decode(payload, type=SegmentFooter)
+                self.footer = _decoded(payload, SegmentFooter, path)
                 self._footer_at = at
             at = after
         if not is_torn(self._view, at):
@@ -153,15 +156,19 @@ def _stem_and_run(segment: Segment) -> str:
 
 
 def _decoded_header(payload: memoryview, path: Path) -> SegmentHeader:
-    try:
-        header = msgspec.json.decode(payload, type=SegmentHeader)
-    except msgspec.MsgspecError as error:
-        raise FeedCorrupt(f"{path.name} has a header we cannot read: {error}") from error
+    header = _decoded(payload, SegmentHeader, path)
     if header.format > FORMAT_VERSION:
         raise FeedCorrupt(
             f"{path.name} has format {header.format}; this version reads up to {FORMAT_VERSION}"
         )
     return header
+
+
+def _decoded(payload: memoryview, kind: type[T], path: Path) -> T:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except UNREADABLE as error:
+        raise FeedCorrupt(f"{path.name} has a chunk we cannot read: {error}") from error
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

@@ -1,6 +1,9 @@
 """Market events over the bus: every digit arrives, and a late engine learns what stands."""
 
+import pytest
+
 from arbsite.bus import check_subject, matches
+from arbsite.errors import FeedCorrupt
 from feeds import bus_wire
 from feeds.market.events import (
     BookInvalidated,
@@ -26,6 +29,14 @@ def pools() -> list[PoolUpdated]:
 def test_books_and_every_pool_kind_arrive_as_they_left() -> None:
     for event in [BOOK, STATUS, INSTRUMENT, *pools()]:
         assert bus_wire.decode(bus_wire.encode(event)) == event
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{", b'{"type":"book_\xff"}', b'{"type":"nothing"}', b"[" * 100_000]
+)
+def test_what_is_no_event_is_refused_by_name(payload: bytes) -> None:
+    with pytest.raises(FeedCorrupt, match="not a market event"):
+        bus_wire.decode(payload)
 
 
 def test_subjects_are_plain_tokens_that_the_patterns_name() -> None:

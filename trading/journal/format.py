@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from arbsite.errors import FeedCorrupt
+from arbsite.errors import UNREADABLE, FeedCorrupt
 from feeds.market.events import BookUpdated
 from feeds.market.spec import MarketSpec
 from feeds.recording.format import Record
@@ -95,7 +95,7 @@ def encode_input(event: EngineInput) -> bytes:
 
 
 def decode_input(payload: bytes) -> EngineInput:
-    """Read one input back; raises msgspec.ValidationError or DecodeError."""
+    """Read one input back; raises one of `UNREADABLE`."""
     return _input_decoder.decode(payload)
 
 
@@ -111,7 +111,7 @@ class InputReader:
             return self._books.after(record.payload, record.source, record.at_ns)
         try:
             event = decode_input(record.payload)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise FeedCorrupt(f"an input of the journal cannot be read: {error}") from error
         if type(event) is BookUpdated:
             self._books.begin(event)
@@ -119,7 +119,7 @@ class InputReader:
 
 
 def decode_decision(payload: bytes) -> Decision:
-    """Read one decision back; raises msgspec.ValidationError or DecodeError."""
+    """Read one decision back; raises one of `UNREADABLE`."""
     return _decision_decoder.decode(payload)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from arbsite.errors import FeedCorrupt, SetupError
+from arbsite.errors import UNREADABLE, FeedCorrupt, SetupError
 from feeds.recording.format import GAP, Record
 from feeds.recording.reader import Recording, Segment, open_runs
 from trading.engine.core import Engine
@@ -102,7 +102,7 @@ def setup_of(journal: Recording | Segment) -> EngineSetup:
     """What the journal's engine was constructed from; FeedCorrupt when we cannot read it."""
     try:
         setup = msgspec.json.decode(journal.header.content, type=EngineSetup)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FeedCorrupt(f"the journal's engine cannot be read: {error}") from error
     if setup.version > JOURNAL_VERSION:
         raise FeedCorrupt(

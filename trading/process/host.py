@@ -14,10 +14,9 @@ import gc
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
 from arbsite import metrics
 from arbsite.bus import Bus
+from arbsite.errors import FeedCorrupt
 from arbsite.logs import event_logger
 from feeds import bus_wire
 from feeds.assembly import Venues
@@ -218,7 +217,7 @@ class EngineHost:
         async for _subject, payload in subscription:
             try:
                 event = bus_wire.decode(payload)
-            except msgspec.MsgspecError:
+            except FeedCorrupt:
                 metrics.MALFORMED_FRAMES.labels("bus").inc()
                 continue
             self.parts.apply(event)

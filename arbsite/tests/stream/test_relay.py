@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import msgspec
 
 from arbsite import events
-from arbsite.relay import ConsoleRelay
+from arbsite.bus import MemoryBus, encode
+from arbsite.relay import PATTERNS, ConsoleRelay
 from arbsite.streams import Backlog, layer_message
 from arbsite.tests.stream.frames import spread, status, trade
 
@@ -73,3 +75,21 @@ def test_frames_of_rows_have_the_form_of_the_events() -> None:
     (frame,) = backlog.take()
     data = json.loads(frame)["data"]
     assert msgspec.convert(data, events.SpreadsFrame).rows == (spread("SOL", 3),)
+
+
+async def test_a_message_that_cannot_be_read_costs_itself_alone() -> None:
+    """A byte that is no UTF-8 is refused like any other; it used to end the relay."""
+    layer, bus = Layer(), MemoryBus()
+    relay = ConsoleRelay(layer)
+    subscription = await bus.subscribe(*PATTERNS)
+    following = asyncio.create_task(relay.follow(subscription))
+    subject = events.subject_for_asset(events.EXEC_RESULT, "SOL")
+    good = events.ExecResult(trade=trade(1), at_ns=1)
+    for payload in (b'{"type":"\xff"}', b"[" * 100_000, encode(good)):
+        await bus.publish(subject, payload)
+    async with asyncio.timeout(5):
+        while not layer.messages:
+            await asyncio.sleep(0)
+            await relay.flush()
+    following.cancel()
+    assert [message["stream"] for message in layer.messages] == ["trades"]

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from solders.instruction import Instruction
 
-from arbsite.errors import FeedCorrupt, SetupError
+from arbsite.errors import UNREADABLE, FeedCorrupt, SetupError
 from feeds.market.ticks import MAX_TICK, MIN_TICK, TICKS_PER_ARRAY
 from feeds.venues.solana.accounts import RawAccount
 from feeds.venues.solana.ammv4_layouts import decode_ammv4_state
@@ -105,7 +105,7 @@ def build_swap(payload: bytes, ids: ProgramIds = MAINNET) -> Instruction:
     """
     try:
         request = msgspec.json.decode(payload, type=SwapRequest, strict=False)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise SetupError(f"the request cannot be read: {error}.") from error
     try:
         ref = _pool_ref(request, ids)

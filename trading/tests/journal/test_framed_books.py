@@ -13,6 +13,7 @@ from arbsite.clock import ManualClock
 from arbsite.errors import FeedCorrupt
 from feeds.market.events import BookInvalidated, BookUpdated, MarketEvent
 from feeds.recording.format import Record
+from feeds.tests.test_decoder_fuzz import mutated
 from feeds.venues.kraken.framed import FrameInHand
 from feeds.venues.kraken.tests.desk import ASKS, BIDS, Desk, book_text, checksum_of, snapshot_text
 from trading.intent import EngineInput
@@ -154,3 +155,25 @@ def test_a_journal_whose_frames_do_not_follow_is_refused() -> None:
         reader.read(Record(BOOK_FRAME, 0, 2, frame))
     with pytest.raises(FeedCorrupt, match="does not follow"):
         reader.read(Record(BOOK_FRAME, 10, 2, frame.replace(b"snapshot", b"update")))
+
+
+def test_mutated_records_raise_only_feed_corrupt() -> None:
+    rng, market = Random(5), Market(5, 10)
+    whole = BookUpdated(SYMBOL, ((15_024, 1),), ((15_026, 1),), 2, 8, 0, 0, 1)
+    good = [
+        Record(INPUT, 0, 1, msgspec.json.encode(whole)),
+        Record(BOOK_FRAME, 10, 2, market.snapshot().encode()),
+        *(Record(BOOK_FRAME, 10, at, market.update().encode()) for at in range(3, 9)),
+    ]
+    accepted = 0
+    for _ in range(3_000):
+        reader = InputReader()
+        for record in good:
+            depth = rng.choice((record.source, record.source, 0, 255))
+            damaged = mutated(record.payload, rng) if rng.random() < 0.2 else record.payload
+            try:
+                reader.read(record._replace(source=depth, payload=damaged))
+            except FeedCorrupt:
+                break
+            accepted += 1
+    assert 3_000 < accepted < 3_000 * len(good)
