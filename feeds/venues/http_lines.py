@@ -160,12 +160,12 @@ class _Line(asyncio.Protocol):
         transport.write(message)
         try:
             found = await answer
-        except BaseException:
-            self.drop()
-            raise
-        if self._reply is None or not self._reply.is_kept:
-            self.drop()
-        self._answer, self._reply, self.used_s = None, None, loop.time()
+            if self._reply is None or not self._reply.is_kept:
+                self.drop()
+            self._answer, self._reply, self.used_s = None, None, loop.time()
+        finally:
+            if self._answer is not None:
+                self.drop()
         return found
 
     def drop(self) -> None:

@@ -131,29 +131,45 @@ def work(
     dsn: str, policy: str, is_logged: bool, todo: Queue[Any], done: Queue[SeedResult | str]
 ) -> None:
     """One worker process: prepare its database, then live seed after seed."""
-    try:
+    seed: int | None = None
+    lives: _Lives | None = None
+    while True:
+        try:
+            lives = lives or _Lives(dsn, policy, is_logged)
+            while (seed := todo.get()) is not None:
+                done.put(lives.live(seed))
+            lives.close()
+        except Exception as error:  # noqa: BLE001 - a process's top: the parent says what it was
+            if seed is None:
+                done.put(repr(error)[:2000])
+            else:
+                # One broken life must not hide the seeds that come after it.
+                done.put(SeedResult(seed, (Violation("raised", repr(error)[:2000]),)))
+                continue
+        return
+
+
+class _Lives:
+    """The lives of one process, on a database of its own."""
+
+    def __init__(self, dsn: str, policy: str, is_logged: bool) -> None:
         preparing.prepare(dsn)
         # What a desk logs about its faults would be all that anybody sees.
         logging.disable(logging.CRITICAL)
-        _live_seeds(dsn, policy, is_logged, todo, done)
-    except Exception as error:  # noqa: BLE001 - a process's top: whatever it is, the parent says it
-        done.put(repr(error)[:2000])
+        from trading.proof.database import ProofDatabase
+        from trading.proof.desk import run_seed
+        from trading.proof.policies import POLICIES
 
+        self._run_seed, self._policy, self._is_logged = run_seed, POLICIES[policy], is_logged
+        self._database = asyncio.run(ProofDatabase.open(dsn))
 
-def _live_seeds(
-    dsn: str, policy: str, is_logged: bool, todo: Queue[Any], done: Queue[SeedResult | str]
-) -> None:
-    from trading.proof.database import ProofDatabase
-    from trading.proof.desk import run_seed
-    from trading.proof.policies import POLICIES
-
-    database = asyncio.run(ProofDatabase.open(dsn))
-    while (seed := todo.get()) is not None:
+    def live(self, seed: int) -> SeedResult:
+        """One seed from its beginning to its judgement."""
         started_ns = CLOCK.monotonic_ns()
-        try:
-            result = run_seed(seed, database, POLICIES[policy](), is_logged=is_logged)
-        except Exception as error:  # noqa: BLE001 - one broken life must not hide the other seeds
-            result = SeedResult(seed, (Violation("raised", repr(error)[:2000]),))
+        result = self._run_seed(seed, self._database, self._policy(), is_logged=self._is_logged)
         wall_ms = (CLOCK.monotonic_ns() - started_ns) / 1e6
-        done.put(msgspec.structs.replace(result, wall_ms=wall_ms))
-    asyncio.run(database.close())
+        return msgspec.structs.replace(result, wall_ms=wall_ms)
+
+    def close(self) -> None:
+        """Let the database go."""
+        asyncio.run(self._database.close())

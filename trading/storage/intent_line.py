@@ -33,14 +33,14 @@ class IntentLine:
 
     async def open(self) -> None:
         """Borrow the connection and prepare the statement before the first intent needs it."""
-        self._connection = connection = await self._pool.getconn()
-        pgconn = connection.pgconn
+        connection = await self._pool.getconn()
         try:
-            pgconn.send_prepare(_NAME, _STATEMENT)
-            await _answer(pgconn)
-        except BaseException:
-            await self._give_back(connection)
-            raise
+            connection.pgconn.send_prepare(_NAME, _STATEMENT)
+            await _answer(connection.pgconn)
+            self._connection = connection
+        finally:
+            if self._connection is None:
+                await self._give_back(connection)
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -67,11 +67,10 @@ class IntentLine:
             try:
                 pgconn.send_query_prepared(_NAME, [payload.encode()])
                 verdict = (await _answer(pgconn)).get_value(0, 0)
-            except BaseException:
+            finally:
                 # Broken, or interrupted in the middle: the pool knows what to do with it.
                 if pgconn.transaction_status != pq.TransactionStatus.IDLE:
                     await self._give_back(connection)
-                raise
             assert verdict is not None
             return verdict.decode()
         finally:
