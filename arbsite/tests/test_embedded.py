@@ -109,6 +109,17 @@ def test_interrupted_initdb_leaves_nothing_that_looks_like_a_cluster(home: Home)
     assert not partial.exists()
 
 
+def test_a_user_id_without_an_account_is_told_what_helps(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    cluster = Postgres(home)
+    remedies = r"`useradd --uid 4000000000 .* account there is, or set DATABASE_URL"
+    with pytest.raises(SetupError, match=rf"user id 4000000000 has no account .* {remedies}"):
+        cluster.prepare()
+    assert not list(home.path.glob("postgres*.partial"))
+
+
 def test_nearly_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "MINIMUM_FREE_BYTES", 10**18)
     with pytest.raises(SetupError, match=r"MB of disk left .* free some space"):
