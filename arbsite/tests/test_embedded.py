@@ -175,6 +175,8 @@ def test_taken_port_moves_and_is_remembered(home: Home) -> None:
     ports.settle_ports(home, ("web", "kraken"), web_port=home.ports()["kraken"])
     assert home.ports()["web"] == taken + 1
     assert home.ports()["kraken"] > taken + 1
+    # Another program may have the default: only what was settled once stays.
+    ports.settle_ports(home, ("valkey",))
     again = home.ports()["valkey"]
     ports.settle_ports(home, ("valkey",))
     assert home.ports()["valkey"] == again
