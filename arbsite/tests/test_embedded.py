@@ -20,6 +20,7 @@ from arbsite.embedded import POSTGRES_MAJOR, Postgres, prepare_home, prepare_val
 from arbsite.errors import SetupError
 from arbsite.home import Home
 from arbsite.readiness import ensure_database
+from arbsite.testing import SET_UP_S
 
 pytestmark = pytest.mark.timeout(60)
 embedded_only = pytest.mark.skipif(
@@ -44,6 +45,17 @@ def test_database_keeps_eighteen_decimals_and_u128(database_server: str) -> None
             [Decimal("1.123456789012345678"), 2**128 - 1],
         ).fetchone()
     assert row == (Decimal("1.123456789012345678"), Decimal(2**128 - 1))
+
+
+def test_whoever_comes_first_has_time_for_the_database(request: pytest.FixtureRequest) -> None:
+    first = next(
+        item
+        for item in request.session.items
+        if item.get_closest_marker("django_db") or "database_server" in item.fixturenames
+    )
+    limit = first.get_closest_marker("timeout")
+    assert limit is not None
+    assert limit.args[0] >= SET_UP_S
 
 
 @embedded_only
