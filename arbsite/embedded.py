@@ -89,6 +89,14 @@ def _is_readable_tree(root: Path) -> bool:
     return True
 
 
+def _has_account(user_id: int) -> bool:
+    try:
+        pwd.getpwuid(user_id)
+    except KeyError:
+        return False
+    return True
+
+
 class Postgres:
     """One private PostgreSQL cluster of a home."""
 
@@ -190,6 +198,13 @@ class Postgres:
 
     def _initialise(self, binaries: Path) -> None:
         """Run initdb beside the final place and move the result there when it is whole."""
+        user_id = os.geteuid()
+        if not _has_account(user_id):
+            raise SetupError(
+                f"user id {user_id} has no account on this machine and PostgreSQL makes no data "
+                f"folder for it; add one as root with `useradd --uid {user_id} spreadline`, start "
+                "as an account there is, or set DATABASE_URL to a PostgreSQL of your own."
+            )
         partial = self.data.with_name(f"{self.data.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700)

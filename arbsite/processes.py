@@ -28,6 +28,13 @@ STAGES: dict[Stage, int] = {
     "engine": 900,
 }
 
+# Twisted lets 50 wait for its accept and the kernel drops the others' first packets: a console
+# then stands 1, 3 or 7 s before a server that is only busy. The kernel caps it at somaxconn.
+CONNECTIONS_AT_THE_DOOR = 1024
+# Daphne's 5 s run from the whole request to our own accept, so they guard against no slow
+# client: they hang up without a word on whoever our application has not come to yet.
+HANDSHAKE_S = 20
+
 
 @dataclass(frozen=True)
 class Program:
@@ -75,6 +82,23 @@ def service_programs(services: list[Service]) -> list[Program]:
         )
         for service in services
     ]
+
+
+def web_command(
+    port: int, application: str = "arbsite.asgi:application", *, is_proxied: bool
+) -> tuple[str, ...]:
+    """Daphne on loopback, ready for every console to come back at once."""
+    return (
+        sys.executable,
+        "-m",
+        "daphne",
+        f"--endpoint=tcp:port={port}:interface=127.0.0.1:backlog={CONNECTIONS_AT_THE_DOOR}",
+        f"--websocket_connect_timeout={HANDSHAKE_S}",
+        *(["--proxy-headers"] if is_proxied else []),
+        "--no-server-name",
+        "--verbosity=0",
+        application,
+    )
 
 
 def product_programs(plan: Plan, commands: Collection[str]) -> tuple[list[Program], list[str]]:
@@ -159,18 +183,8 @@ def _console_programs(plan: Plan) -> list[Program]:
     web = Program(
         name="web",
         stage="console",
-        command=(
-            sys.executable,
-            "-m",
-            "daphne",
-            "--bind=127.0.0.1",
-            f"--port={ports['web']}",
-            # Only a proxy in front makes the forwarded address worth believing.
-            *(["--proxy-headers"] if settings.IS_HTTPS else []),
-            "--no-server-name",
-            "--verbosity=0",
-            "arbsite.asgi:application",
-        ),
+        # Only a proxy in front makes the forwarded address worth believing.
+        command=web_command(ports["web"], is_proxied=settings.IS_HTTPS),
         environment={"SPREADLINE_PROCESS": "web", "DATABASE_POOL": "1"},
     )
     worker = Program(

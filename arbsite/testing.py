@@ -23,6 +23,30 @@ from arbsite.embedded import Postgres, Service, prepare_home, prepare_valkey
 from arbsite.home import REPOSITORY, Home, current_home
 from arbsite.readiness import port_answers, postgres_answers, redis_answers, wait_until
 
+# What PostgreSQL's first start and the migrations may take: some seconds of work, which a
+# machine that is busy elsewhere stretches to minutes.
+SET_UP_S = 600
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that bring up the database wait for it, whatever their own limits are.
+
+    A test's limit covers its fixtures, so the first one with a database was the one that
+    failed on a busy machine, wherever the run began.
+    """
+    for costly in ("database_server", "django_db_setup"):
+        first = next((item for item in items if _asks_for(item, costly)), None)
+        if first is not None:
+            own = first.get_closest_marker("timeout")
+            limit_s = max(SET_UP_S, own.args[0] if own else 0)
+            first.add_marker(pytest.mark.timeout(limit_s), append=False)
+
+
+def _asks_for(item: pytest.Item, fixture: str) -> bool:
+    is_named = fixture in getattr(item, "fixturenames", ())
+    return is_named or item.get_closest_marker("django_db") is not None
+
 
 class RunningService:
     """A started server of the test run; `stop` is idempotent."""
@@ -47,11 +71,11 @@ class RunningService:
         return self._process.poll() is None
 
     def wait_ready(self, answers: Callable[[], bool]) -> None:
-        """Block until `answers`; raise SetupError naming the log at 30 s or its death."""
+        """Block until `answers`; raise SetupError naming the log at its death or much later."""
         wait_until(
             answers,
             failure=lambda: f"the test run's {self.name} did not come up; see {self._log}",
-            timeout_s=30,
+            timeout_s=SET_UP_S / 2,
             is_alive=self.is_alive,
         )
 

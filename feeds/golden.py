@@ -23,11 +23,11 @@ from feeds.market.pools import (
     CpmmPool,
     QuoteRefused,
     Swap,
-    Tick,
     TickArray,
     TransferFee,
     Whirlpool,
 )
+from feeds.market.ticks import Tick
 
 Note = Callable[[str], None]
 Progress = Callable[[int], None]

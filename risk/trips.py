@@ -6,6 +6,8 @@ people's commands. Callers: the engine's `desk_link` and `holding_back`, by `ris
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from arbsite import audit
@@ -34,14 +36,7 @@ def trip(scope: str, rule: str, *, text: str, value: str, limit: str) -> int:
     bump(control, actor="engine", reason=text, command_id="")
     priority = Incident.Priority.WARNING if rule in SELF_CLEARING else Incident.Priority.CRITICAL
     open_incident(scope, rule, priority, text, value, limit)
-    audit.record(
-        actor="engine",
-        action="control.trip",
-        target=scope,
-        before=before,
-        after=picture_of(control),
-        reason=text,
-    )
+    _record("control.trip", control, before, text)
     return control.version
 
 
@@ -63,14 +58,7 @@ def lift(scope: str, rule: str, *, reason: str) -> int:
     del control.trips[rule]
     bump(control, actor="engine", reason=reason, command_id="")
     close_incident(scope, rule)
-    audit.record(
-        actor="engine",
-        action="control.lift",
-        target=scope,
-        before=before,
-        after=picture_of(control),
-        reason=reason,
-    )
+    _record("control.lift", control, before, reason)
     return control.version
 
 
@@ -91,14 +79,7 @@ def hold_back(rule: str, *, text: str, value: str = "", limit: str = "") -> None
     else:
         control.save(update_fields=["mode_before"])
     open_incident(WHOLE_ENGINE, rule, Incident.Priority.CRITICAL, text, value, limit)
-    audit.record(
-        actor="engine",
-        action="control.hold_back",
-        target=WHOLE_ENGINE,
-        before=before,
-        after=picture_of(control),
-        reason=text,
-    )
+    _record("control.hold_back", control, before, text)
 
 
 @transaction.atomic
@@ -123,3 +104,15 @@ def set_first_mode(scope: str, mode: str, *, actor: str, reason: str) -> None:
             after=picture_of(control),
             reason=reason,
         )
+
+
+def _record(action: str, control: Control, before: dict[str, Any], reason: str) -> None:
+    """The audit row of something the engine did to a control."""
+    audit.record(
+        actor="engine",
+        action=action,
+        target=control.scope,
+        before=before,
+        after=picture_of(control),
+        reason=reason,
+    )

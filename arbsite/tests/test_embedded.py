@@ -20,6 +20,7 @@ from arbsite.embedded import POSTGRES_MAJOR, Postgres, prepare_home, prepare_val
 from arbsite.errors import SetupError
 from arbsite.home import Home
 from arbsite.readiness import ensure_database
+from arbsite.testing import SET_UP_S
 
 pytestmark = pytest.mark.timeout(60)
 embedded_only = pytest.mark.skipif(
@@ -44,6 +45,17 @@ def test_database_keeps_eighteen_decimals_and_u128(database_server: str) -> None
             [Decimal("1.123456789012345678"), 2**128 - 1],
         ).fetchone()
     assert row == (Decimal("1.123456789012345678"), Decimal(2**128 - 1))
+
+
+def test_whoever_comes_first_has_time_for_the_database(request: pytest.FixtureRequest) -> None:
+    first = next(
+        item
+        for item in request.session.items
+        if item.get_closest_marker("django_db") or "database_server" in item.fixturenames
+    )
+    limit = first.get_closest_marker("timeout")
+    assert limit is not None
+    assert limit.args[0] >= SET_UP_S
 
 
 @embedded_only
@@ -109,6 +121,17 @@ def test_interrupted_initdb_leaves_nothing_that_looks_like_a_cluster(home: Home)
     assert not partial.exists()
 
 
+def test_a_user_id_without_an_account_is_told_what_helps(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    cluster = Postgres(home)
+    remedies = r"`useradd --uid 4000000000 .* account there is, or set DATABASE_URL"
+    with pytest.raises(SetupError, match=rf"user id 4000000000 has no account .* {remedies}"):
+        cluster.prepare()
+    assert not list(home.path.glob("postgres*.partial"))
+
+
 def test_nearly_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "MINIMUM_FREE_BYTES", 10**18)
     with pytest.raises(SetupError, match=r"MB of disk left .* free some space"):
@@ -164,6 +187,8 @@ def test_taken_port_moves_and_is_remembered(home: Home) -> None:
     ports.settle_ports(home, ("web", "kraken"), web_port=home.ports()["kraken"])
     assert home.ports()["web"] == taken + 1
     assert home.ports()["kraken"] > taken + 1
+    # Another program may have the default: only what was settled once stays.
+    ports.settle_ports(home, ("valkey",))
     again = home.ports()["valkey"]
     ports.settle_ports(home, ("valkey",))
     assert home.ports()["valkey"] == again

@@ -13,14 +13,7 @@ from functools import cached_property
 import msgspec
 
 from feeds.market.stops import TickStops
-
-
-class Tick(msgspec.Struct, frozen=True, gc=False):
-    """One initialised tick. `liquidity_net` is added when the price rises through it."""
-
-    index: int
-    liquidity_net: int
-    liquidity_gross: int
+from feeds.market.ticks import Tick
 
 
 class TickArray(msgspec.Struct, frozen=True, dict=True):

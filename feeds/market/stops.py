@@ -8,12 +8,8 @@ them. Called by `pools` and `passage`. Not here: amounts, and which stops a swap
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from feeds.market.ticks import sqrt_price_from_tick
-
-if TYPE_CHECKING:
-    from feeds.market.pools import Tick
+from feeds.market.ticks import Tick, sqrt_price_from_tick
 
 Stop = tuple[int, int, int, int, int, bool]
 """(target, net, a_per_unit, b_per_unit, tick, is_initialised) of a step from price p.

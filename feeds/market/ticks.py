@@ -2,7 +2,7 @@
 
 A tick is a power of 1.0001; `sqrt_price` is sqrt(raw_b / raw_a) as Q64.64. The program
 multiplies tabulated roots; the tables are derived here from their definition (all 38
-equal the deployed ones). Called by `clmm`, `adaptive`, `curve` and the simulator.
+equal the deployed ones). Called by `pools`, `stops`, `clmm`, `adaptive`, `curve` and the simulator.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from math import floor, log
+
+import msgspec
 
 MIN_TICK = -443_636
 MAX_TICK = 443_636
@@ -23,6 +25,14 @@ _LOG_Q64 = 64 * log(2)
 # A rounding error of the deployed tables moves a price by up to 1e-4 ticks at the low end;
 # nearer than this to a whole tick the exact table decides, not the logarithm.
 _LOG_DOUBT = 1e-3
+
+
+class Tick(msgspec.Struct, frozen=True, gc=False):
+    """One initialised tick. `liquidity_net` is added when the price rises through it."""
+
+    index: int
+    liquidity_net: int
+    liquidity_gross: int
 
 
 def _derive_tables() -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -7,27 +7,17 @@ Called by the worker (`run`), the tests of wrong policies and the state machine.
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from arbsite.clock import LoopClock, seeded_random
-from feeds.market.events import (
-    BookUpdated,
-    FeedProof,
-    InstrumentUpdated,
-    PoolUpdated,
-    SlotAdvanced,
-    VenueStatus,
-)
 from feeds.sim.competitors import pool_price, swap_to_price
 from feeds.sim.solana.accounts import Ledger
 from feeds.sim.solana.blocks import Bid
-from feeds.still_venues import SYMBOL, SimVenues
-from trading.execution.ports import HedgeMarket
-from trading.intent import EngineInput, FeesKnown, TimerFired, VenuesReady
+from feeds.still_venues import SimVenues
+from trading.proof import market
 from trading.proof.database import ProofDatabase, Weather
 from trading.proof.judge import Judge
 from trading.proof.life import EngineLife
@@ -243,33 +233,6 @@ class ProofDesk:
 
     # ---- the market -------------------------------------------------------------------
 
-    def hedge_market(self) -> HedgeMarket | None:
-        """The touch of the simulated book."""
-        bids, asks = self.venues.exchange.levels(SYMBOL)
-        if not bids or not asks:
-            return None
-        return HedgeMarket(bids[0][0], asks[0][0], Decimal(1))
-
-    def first_events(self) -> list[EngineInput]:
-        """What an engine learns once at its start."""
-        spec, now_ns = self.venues.spec, self.engine_clock.now_ns()
-        return [
-            FeesKnown(taker={SYMBOL: Decimal("0.001")}, base_fee_lamports=5000, at_ns=now_ns),
-            VenueStatus("kraken", "online", rtt_ms=20.0, recv_ns=now_ns, clock_skew_ms=0.0),
-            VenueStatus(venue="solana", status="online", rtt_ms=None, recv_ns=now_ns),
-            InstrumentUpdated(
-                symbol=SYMBOL,
-                status="online",
-                price_precision=spec.price_precision,
-                qty_precision=spec.qty_precision,
-                price_increment="0.01",
-                qty_increment="0.00000001",
-                qty_min="0.02",
-                cost_min="0.5",
-                recv_ns=now_ns,
-            ),
-        ]
-
     async def _watch_market(self) -> None:
         """Show every engine the market while an opportunity lasts."""
         while True:
@@ -278,40 +241,19 @@ class ProofDesk:
                 await self._has_edge.wait()
             for life in list(self.lives):
                 if life.is_deciding and not life.dead.is_set():
-                    for event in self._frames(life):
+                    now_ns = self.engine_clock.now_ns()
+                    for event in market.frames(self.venues, life.readiness, now_ns):
                         life.apply(event)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def _frames(self, life: EngineLife) -> list[EngineInput]:
-        """The market as the feeds would tell it at this moment."""
-        venues, now_ns = self.venues, self.engine_clock.now_ns()
-        bids, asks = venues.exchange.levels(SYMBOL)
-        slot = venues.chain.slot
-        kraken_ready, solana_ready = life.readiness
-        return [
-            FeedProof(venue="kraken", scope="*", recv_ns=now_ns),
-            FeedProof(venue="solana", scope="*", recv_ns=now_ns),
-            VenuesReady(kraken=kraken_ready, solana=solana_ready, at_ns=now_ns),
-            SlotAdvanced(slot=slot, lag_slots=0, recv_ns=now_ns),
-            _book("USDC/USD", ((9_999, 10**12),), ((10_001, 10**12),), 4, now_ns),
-            _book(SYMBOL, tuple(bids[:10]), tuple(asks[:10]), 2, now_ns),
-            PoolUpdated(
-                pool=venues.spec.pool,
-                slot=slot,
-                state=venues.chain.bank.pool(venues.spec.pool),
-                recv_ns=now_ns,
-            ),
-            TimerFired(at_ns=now_ns),
-        ]
-
     def _move_pool(self, _slot: int, _at_ns: int) -> list[Bid]:
         moves, self._pool_moves = self._pool_moves, []
-        market = self.venues.market
+        traded = self.venues.market
 
         def act(accounts: Ledger, now_s: int) -> None:
-            here = pool_price(accounts.pool(market.spec.pool), market)
+            here = pool_price(accounts.pool(traded.spec.pool), traded)
             for move in moves:
-                swap_to_price(accounts, market, here * move, now_s)
+                swap_to_price(accounts, traded, here * move, now_s)
 
         return [Bid(POOL_SWAP_LAMPORTS, act)] if moves else []
 
@@ -382,30 +324,6 @@ class ProofDesk:
             self.script.max_notional_usd,
             self.script.daily_cap_usd,
         )
-
-
-def _book(
-    symbol: str,
-    bids: tuple[tuple[int, int], ...],
-    asks: tuple[tuple[int, int], ...],
-    precision: int,
-    now_ns: int,
-) -> BookUpdated:
-    return BookUpdated(
-        symbol=symbol,
-        bids=bids,
-        asks=asks,
-        price_precision=precision,
-        qty_precision=8,
-        checksum=(_top(bids) * 31 + _top(asks)) & 0xFFFFFFFF,
-        venue_at_ns=now_ns,
-        recv_ns=now_ns,
-    )
-
-
-def _top(levels: tuple[tuple[int, int], ...]) -> int:
-    """The best price of a side; 0 for one that orders have emptied."""
-    return levels[0][0] if levels else 0
 
 
 async def prove_seed(

@@ -29,7 +29,7 @@ from feeds.venues.base import (
 )
 from trading.engine.core import Engine
 from trading.execution.executor import Executor
-from trading.execution.ports import Desk, HedgeMarket
+from trading.execution.ports import Desk
 from trading.execution.recovery import keep_reconciling, recover
 from trading.intent import (
     Effect,
@@ -42,6 +42,7 @@ from trading.intent import (
 )
 from trading.process.desk_state import DeskState
 from trading.process.holdings import Holdings
+from trading.proof import market
 from trading.proof.database import EngineLine, EnginePool, ProofDatabase, Weather
 from trading.proof.policies import Policy
 from trading.proof.witness import Told, WatchedTransport, Witness
@@ -64,10 +65,6 @@ class Surroundings(Protocol):
     def engine_clock(self) -> Clock: ...
 
     has_rivals: asyncio.Event
-
-    def hedge_market(self) -> HedgeMarket | None: ...
-
-    def first_events(self) -> list[EngineInput]: ...
 
     async def raise_stop(
         self, scope: str, rule: str, text: str, value: str, limit: str
@@ -131,7 +128,7 @@ class EngineLife:
             emit=self.apply,
             mode=self.state.mode,
             settings=self.state.settings.__getitem__,
-            hedge_market=lambda _: around.hedge_market(),
+            hedge_market=lambda _: market.touch(around.venues),
             raise_stop=around.raise_stop,
         )
 
@@ -193,7 +190,7 @@ class EngineLife:
         await self._until_answered(self._holdings.read)
         clock = around.engine_clock
         busy = await recover(self.store, self.executor, self._kraken_port, clock)
-        for event in around.first_events():
+        for event in market.first_events(around.venues, clock.now_ns()):
             self.apply(event)
         windows = await self.store.open_windows()
         self.apply(WindowsRestored(windows=tuple(windows), busy_assets=busy, at_ns=clock.now_ns()))

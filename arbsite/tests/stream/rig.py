@@ -8,9 +8,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from rest_framework.test import APIClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from arbsite.processes import web_command
 from arbsite.readiness import port_answers, wait_until
 from arbsite.tests.auth.people import signed_in
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], database_url: str, **environment: str) -> Iterator[Any]:
+def running(command: Sequence[str], database_url: str, **environment: str) -> Iterator[Any]:
     """A process of the product on the test database; its output shows when a test fails."""
     process = subprocess.Popen(
         command,
@@ -50,17 +50,22 @@ def running(command: list[str], database_url: str, **environment: str) -> Iterat
 
 
 @contextmanager
-def web_server(application: str, database_url: str) -> Iterator[int]:
+def web_process(application: str, database_url: str) -> Iterator[tuple[int, Any]]:
+    """The port that answers, and the process behind it."""
     port = free_port()
-    command = [sys.executable, "-m", "daphne", "--bind=127.0.0.1", f"--port={port}"]
-    command += ["--proxy-headers", "--no-server-name", "--verbosity=0", application]
-    with running(command, database_url) as process:
+    with running(web_command(port, application, is_proxied=True), database_url) as process:
         wait_until(
             lambda: port_answers(port),
             failure=lambda: "daphne did not come up",
             timeout_s=30,
             is_alive=lambda: process.poll() is None,
         )
+        yield port, process
+
+
+@contextmanager
+def web_server(application: str, database_url: str) -> Iterator[int]:
+    with web_process(application, database_url) as (port, _):
         yield port
 
 
@@ -98,7 +103,8 @@ def ticket(client: APIClient) -> str:
 
 def open_socket(port: int, origin: str | None = "") -> connect:
     own = f"http://127.0.0.1:{port}" if origin == "" else origin
-    return connect(f"ws://127.0.0.1:{port}/v1/stream", origin=own, max_size=None)
+    # No patience of the client's own: how late a starved server may answer is its own affair.
+    return connect(f"ws://127.0.0.1:{port}/v1/stream", origin=own, max_size=None, open_timeout=None)
 
 
 async def enter(socket: ClientConnection, spent: str) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from feeds.market.clmm import arrays_for_swap
-from feeds.market.pools import CpmmPool, Tick, TickArray, Whirlpool
-from feeds.market.ticks import TICKS_PER_ARRAY, array_start_of, sqrt_price_from_tick
+from feeds.market.pools import CpmmPool, TickArray, Whirlpool
+from feeds.market.ticks import TICKS_PER_ARRAY, Tick, array_start_of, sqrt_price_from_tick
 
 
 @lru_cache(maxsize=4)

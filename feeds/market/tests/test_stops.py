@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.market.pools import Tick, TickArray
+from feeds.market.pools import TickArray
 from feeds.market.steps import a_between_ceil, a_between_floor, b_between_ceil, b_between_floor
 from feeds.market.stops import A_PLACES, B_PLACES, Stop, stop_at
 from feeds.market.ticks import (
@@ -16,6 +16,7 @@ from feeds.market.ticks import (
     MAX_TICK,
     MIN_SQRT_PRICE,
     MIN_TICK,
+    Tick,
     sqrt_price_from_tick,
 )
 

@@ -12,20 +12,9 @@ from collections.abc import Mapping
 import msgspec
 
 from feeds.market import clmm, cpmm
-from feeds.market.pools import (
-    AmmV4Pool,
-    CpmmPool,
-    QuoteRefused,
-    Swap,
-    Tick,
-    TickArray,
-    Whirlpool,
-)
+from feeds.market.pools import AmmV4Pool, CpmmPool, QuoteRefused, Swap, TickArray, Whirlpool
 from feeds.market.quote import quote
-from feeds.market.ticks import (
-    array_start_of,
-    sqrt_price_from_tick,
-)
+from feeds.market.ticks import Tick, array_start_of, sqrt_price_from_tick
 from feeds.sim import seeding
 from feeds.sim.seeding import SimMarket
 from feeds.sim.solana.accounts import (

@@ -2,7 +2,7 @@
 
 Implements `DexTrading`. Signing is synchronous and behind `firewall`; sending hands the
 same bytes to every endpoint and never decides to send again; sightings come from
-subscriptions and polling at once; evidence for the executor comes endpoint by endpoint.
+subscriptions and polling at once; what proves an outcome is asked in `evidence`.
 It knows one wallet and no strategy. Market data is `feed`'s.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 from solders.keypair import Keypair
@@ -22,20 +21,19 @@ from feeds.venues.backoff import Jitter
 from feeds.venues.base import DexEvent, DexReceipt, DexSwap, EndpointStatus, SignedSwap
 from feeds.venues.solana.accounts import key_bytes
 from feeds.venues.solana.blockhashes import BlockhashRing
+from feeds.venues.solana.evidence import Evidence, Level
 from feeds.venues.solana.firewall import Expectation, FirewallLimits, check_message
 from feeds.venues.solana.programs import MAINNET, PoolRef, ProgramIds
 from feeds.venues.solana.pubsub import AccountNotice, PubSub, SignatureNotice
-from feeds.venues.solana.receipts import receipt_of
 from feeds.venues.solana.route_firewall import RoutePolicy
 from feeds.venues.solana.rpc import SendOutcome, SolanaRpc
 from feeds.venues.solana.rpc_channel import RpcEndpoint
-from feeds.venues.solana.signatures import SignatureWatch, sighting_of
+from feeds.venues.solana.signatures import SignatureWatch
 from feeds.venues.solana.transactions import max_fee_lamports, signature_of, swap_message
 from feeds.venues.solana.wallet import READ, Wallet
 from feeds.venues.transport import Transport
 
 PoolRefs = Callable[[str], PoolRef | None]
-Level = Literal["confirmed", "finalized"]
 
 _NEVER_SENT_KEPT = 1024
 
@@ -105,6 +103,9 @@ class SolanaTrading:
         self._sink = sink
         self._ids = ids
         self._watch = SignatureWatch()
+        self._evidence = Evidence(
+            self.rpc, self.wallet, clock=clock, tip_accounts=frozenset(settings.tip_accounts)
+        )
         self._never_sent: dict[str, None] = {}
         self._sends: set[asyncio.Task[SendOutcome]] = set()
         self._balances_due = asyncio.Event()
@@ -344,60 +345,14 @@ class SolanaTrading:
 
     async def statuses(self, signature: str, *, commitment: Level) -> list[EndpointStatus]:
         """Ask every endpoint, with history search; unreachable endpoints are left out."""
-        answers = await asyncio.gather(
-            *(self._status_at(endpoint, signature, commitment) for endpoint in self.rpc.endpoints)
-        )
-        return [answer for answer in answers if answer is not None]
-
-    async def _status_at(
-        self, endpoint: RpcEndpoint, signature: str, commitment: Level
-    ) -> EndpointStatus | None:
-        """One endpoint's word, the height read after it; None when it proves nothing.
-
-        Behind one URL may stand several nodes. The height counts as evidence only if the
-        node that looked the signature up had reached the slot that height belongs to.
-        """
-        try:
-            read = await self.rpc.signature_statuses(
-                [signature], search_history=True, endpoint=endpoint
-            )
-            height = await self.rpc.block_height(commitment, endpoint=endpoint)
-            slot = await self.rpc.slot(commitment, endpoint=endpoint)
-        except QueryFailed:
-            return None
-        status = read.statuses[0]
-        if status is None and read.slot < slot:
-            return None
-        recv_ns = self._clock.now_ns()
-        sighting = sighting_of(signature, status, recv_ns) if status is not None else None
-        return EndpointStatus(endpoint.label, endpoint.provider, height, sighting)
+        return await self._evidence.statuses(signature, commitment=commitment)
 
     async def receipt(self, signature: str, *, commitment: Level) -> DexReceipt | None:
         """Return the landed transaction's record from the first endpoint that has it.
 
         None when every endpoint that answered has none (yet); QueryFailed when none did.
         """
-        reasons: list[str] = []
-        has_answer = False
-        for endpoint in self.rpc.endpoints:
-            try:
-                record = await self.rpc.transaction(
-                    signature, commitment=commitment, endpoint=endpoint
-                )
-                if record is not None:
-                    return receipt_of(
-                        signature, record,
-                        commitment=commitment, wallet=self.wallet.owner,
-                        own_accounts=frozenset(self.wallet.addresses),
-                        tip_accounts=frozenset(self._settings.tip_accounts),
-                    )  # fmt: skip
-            except (QueryFailed, FeedCorrupt) as error:
-                reasons.append(f"{endpoint.label}: {error}")
-            else:
-                has_answer = True
-        if not has_answer:
-            raise QueryFailed("; ".join(reasons))
-        return None
+        return await self._evidence.receipt(signature, commitment=commitment)
 
     async def balances(self) -> dict[str, int]:
         """Own token balances by mint, raw, all at one slot; "SOL" = native lamports."""

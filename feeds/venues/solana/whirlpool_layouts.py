@@ -17,13 +17,14 @@ from collections.abc import Iterable
 import msgspec
 
 from arbsite.errors import FeedCorrupt
-from feeds.market.pools import AdaptiveFee, Tick, TickArray, Whirlpool
+from feeds.market.pools import AdaptiveFee, TickArray, Whirlpool
 from feeds.market.ticks import (
     MAX_SQRT_PRICE,
     MAX_TICK,
     MIN_SQRT_PRICE,
     MIN_TICK,
     TICKS_PER_ARRAY,
+    Tick,
     sqrt_price_from_tick,
 )
 from feeds.venues.solana.accounts import (

@@ -19,8 +19,6 @@ from typing import Any
 from arbsite.clock import ManualClock, seeded_random
 from feeds.market.events import (
     BookUpdated,
-    FeedProof,
-    InstrumentUpdated,
     PoolUpdated,
     SlotAdvanced,
     VenueStatus,
@@ -36,23 +34,20 @@ from feeds.sim.truth import TruthStore
 from feeds.sim.world import World
 from trading.engine.core import Engine
 from trading.intent import (
-    AssetSettings,
     ChainFeesKnown,
     EngineInput,
     Execute,
     FeesKnown,
     HoldingsKnown,
     Intent,
-    ModeApplied,
     NoteWindow,
     SettingsApplied,
-    TimerFired,
     TradeClosed,
     VenuesReady,
     WindowRow,
 )
+from trading.tests.unit.desk import MS, heartbeat, instrument, mode, settings_of
 
-MS = 1_000_000
 START_NS = 1_790_000_000_000_000_000
 STEP_NS = 50 * MS
 # What our own process adds: the durable intent, and the hand-over to the wire.
@@ -112,9 +107,8 @@ class Race:
         while self.clock.now_ns() < end:
             self._drain(self.clock.now_ns() + STEP_NS)
             now = self.clock.now_ns()
-            for venue in ("kraken", "solana"):
-                self.tell(FeedProof(venue=venue, scope="*", recv_ns=now))
-            self.tell(TimerFired(at_ns=now))
+            for event in heartbeat(now):
+                self.tell(event)
 
     def _drain(self, until_ns: int) -> None:
         """Run the world's events one by one with the clock standing at each of them."""
@@ -137,23 +131,16 @@ class Race:
 
     def _open_desk(self) -> None:
         now = self.clock.now_ns()
-        self.tell(
-            ModeApplied(
-                scope="*", mode="live", version=1, command_id="race", rule="desk", text="",
-                at_ns=now,
-            )
-        )  # fmt: skip
+        self.tell(mode(now, "live"))
         for spec in self.specs.values():
-            settings = AssetSettings(asset=spec.asset, version=1, mode="live", **self._settings)
+            settings = settings_of(asset=spec.asset, **self._settings)
             self.tell(SettingsApplied(settings=settings, at_ns=now))
             pair = self.world.exchange.pairs[spec.cex_symbol]
             self.tell(
-                InstrumentUpdated(
-                    symbol=spec.cex_symbol, status="online",
+                instrument(
+                    now, spec.cex_symbol,
                     price_precision=pair.price_precision, qty_precision=pair.qty_precision,
-                    price_increment=str(Decimal(1).scaleb(-pair.price_precision)),
-                    qty_increment=str(Decimal(1).scaleb(-pair.qty_precision)),
-                    qty_min=pair.qty_min, cost_min=pair.cost_min, recv_ns=now,
+                    qty_min=pair.qty_min, cost_min=pair.cost_min,
                 )
             )  # fmt: skip
             self._tell_pool(spec.asset, self.world.views[0].slot)

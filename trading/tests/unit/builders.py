@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from feeds.market.pools import CpmmPool, Tick, TickArray, Whirlpool
+from feeds.market.pools import CpmmPool, TickArray, Whirlpool
 from feeds.market.spec import MarketSpec
-from feeds.market.ticks import TICKS_PER_ARRAY, array_start_of, sqrt_price_from_tick
+from feeds.market.ticks import TICKS_PER_ARRAY, Tick, array_start_of, sqrt_price_from_tick
 
 SPACING = 4
 

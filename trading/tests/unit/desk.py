@@ -95,6 +95,38 @@ def mode(
     )
 
 
+def instrument(
+    at_ns: int,
+    symbol: str = "SOL/USD",
+    *,
+    price_precision: int = 2,
+    qty_precision: int = 8,
+    qty_min: str = "0.02",
+    cost_min: str = "0.5",
+) -> InstrumentUpdated:
+    """A pair that trades in steps of its last places."""
+    return InstrumentUpdated(
+        symbol=symbol,
+        status="online",
+        price_precision=price_precision,
+        qty_precision=qty_precision,
+        price_increment=f"{Decimal(1).scaleb(-price_precision):f}",
+        qty_increment=f"{Decimal(1).scaleb(-qty_precision):f}",
+        qty_min=qty_min,
+        cost_min=cost_min,
+        recv_ns=at_ns,
+    )
+
+
+def heartbeat(at_ns: int) -> list[EngineInput]:
+    """Both feeds prove themselves, and the timer fires."""
+    return [
+        FeedProof(venue="kraken", scope="*", recv_ns=at_ns),
+        FeedProof(venue="solana", scope="*", recv_ns=at_ns),
+        TimerFired(at_ns=at_ns),
+    ]
+
+
 def holdings(at_ns: int, **changes: Any) -> HoldingsKnown:
     fields = {
         "kraken": {"SOL": Decimal(1000), "USD": Decimal(150_000)},
@@ -114,17 +146,7 @@ def setup_events(at_ns: int, **changes: Any) -> list[EngineInput]:
         holdings(at_ns),
         VenueStatus("kraken", "online", rtt_ms=20.0, recv_ns=at_ns, clock_skew_ms=0.0),
         VenueStatus(venue="solana", status="online", rtt_ms=None, recv_ns=at_ns),
-        InstrumentUpdated(
-            symbol="SOL/USD",
-            status="online",
-            price_precision=2,
-            qty_precision=8,
-            price_increment="0.01",
-            qty_increment="0.00000001",
-            qty_min="0.02",
-            cost_min="0.5",
-            recv_ns=at_ns,
-        ),
+        instrument(at_ns),
         SlotAdvanced(slot=1000, lag_slots=0, recv_ns=at_ns),
         mark(at_ns),
         book(at_ns),
@@ -159,12 +181,10 @@ class Market:
         return self.tell(pool(self.after(after_ms), tick=tick, slot=slot))
 
     def alive(self, after_ms: float = 100) -> list[Effect]:
-        """Both feeds prove themselves, and the timer fires."""
-        now = self.after(after_ms)
         said = []
-        for venue in ("kraken", "solana"):
-            said += self.tell(FeedProof(venue=venue, scope="*", recv_ns=now))  # type: ignore[arg-type]
-        return said + self.tell(TimerFired(at_ns=now))
+        for event in heartbeat(self.after(after_ms)):
+            said += self.tell(event)
+        return said
 
     def timer(self, after_ms: float = 100) -> list[Effect]:
         return self.tell(TimerFired(at_ns=self.after(after_ms)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from feeds.market.pools import AmmV4Pool, CpmmPool, Tick, TickArray, Whirlpool
-from feeds.market.ticks import sqrt_price_from_tick
+from feeds.market.pools import AmmV4Pool, CpmmPool, TickArray, Whirlpool
+from feeds.market.ticks import Tick, sqrt_price_from_tick
 from feeds.venues.solana import layouts
 from feeds.venues.solana.layouts import AmmConfig, AmmV4State, CpmmState, RawAccount, TokenAccount
 from feeds.venues.solana.programs import (

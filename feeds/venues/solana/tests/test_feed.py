@@ -17,7 +17,8 @@ from feeds.market.events import (
     SlotAdvanced,
     VenueStatus,
 )
-from feeds.market.pools import CpmmPool, Tick, TickArray, Whirlpool
+from feeds.market.pools import CpmmPool, TickArray, Whirlpool
+from feeds.market.ticks import Tick
 from feeds.venues.sockets import SocketTransport
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.layouts import RawAccount

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from arbsite.clock import seeded_random
 from arbsite.errors import FeedCorrupt
-from feeds.market.pools import AdaptiveFee, Tick, TickArray
-from feeds.market.ticks import MAX_TICK, MIN_TICK, sqrt_price_from_tick
+from feeds.market.pools import AdaptiveFee, TickArray
+from feeds.market.ticks import MAX_TICK, MIN_TICK, Tick, sqrt_price_from_tick
 from feeds.venues.solana import layouts
 from feeds.venues.solana.layouts import AmmConfig, RawAccount, TokenAccount, Traded
 from feeds.venues.solana.tests import builders

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from arbsite.errors import FeedCorrupt
-from feeds.market.pools import AdaptiveFee, AmmV4Pool, CpmmPool, Tick, TickArray, Whirlpool
-from feeds.market.ticks import sqrt_price_from_tick
+from feeds.market.pools import AdaptiveFee, AmmV4Pool, CpmmPool, TickArray, Whirlpool
+from feeds.market.ticks import Tick, sqrt_price_from_tick
 from feeds.venues.solana.layouts import RawAccount
 from feeds.venues.solana.pool_accounts import WhirlpoolAccounts, accounts_of
 from feeds.venues.solana.pool_view import PoolView, parts_of
