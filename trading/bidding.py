@@ -1,7 +1,9 @@
 """What to bid for a place in a block: tip tiers, their odds, and the tier that pays.
 
 Success of a swap is counted per tip tier and congestion level, one `OddsTable` per asset.
-A dearer tip never lands less often, so tiers that say otherwise are pooled. Pure; called by
+A dearer tip never lands less often, so tiers that say otherwise are pooled. What is EXPECTED
+of a swap also depends on how its gap came, and starts from what the whole desk has seen
+(`openings`); what is RISKED on it stays the bound of the asset's own counts. Pure; called by
 `asset_state` (learning), `scene` (odds in force) and `evaluation` (the choice). Not here:
 the priority price (`feeds.venues.solana.fees` reads it), the order of the legs (`legs`).
 """
@@ -13,7 +15,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from trading.landing import Posterior
+from trading.landing import Fading, Posterior
+from trading.openings import OPENINGS, Opening, SharedOdds
 
 # Lamports. Steps of about two: finer ones would share out the evidence without earning more.
 TIP_TIERS: Final = (0, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000)
@@ -22,14 +25,10 @@ Congestion = Literal["low", "usual", "high"]
 # The wanted priority price against its own longer past.
 _LOW, _HIGH = 0.6, 1.7
 
-# Evidence counts half after an hour: a route refused for its odds earns no new evidence, so
-# without this one storm would silence it for good.
-HALF_LIFE_MINUTES: Final = 60
-_MINUTE_NS = 60_000_000_000
-
 # A prior that saturates: doubling a small tip helps, doubling a large one hardly does, and a
 # leader drops some packets whatever is paid. Worth ten observations.
 _PRIOR_TOP, _PRIOR_GAIN, _PRIOR_SCALE, _PRIOR_WEIGHT = 0.90, 0.15, 100_000.0, 10.0
+_NOTHING = Posterior(0.0, 0.0)
 
 
 def congestion_of(price: int, usual: int) -> Congestion:
@@ -65,63 +64,105 @@ def priority_price(percentile: int | None, ceiling: int) -> int:
 
 
 class TipOdds(msgspec.Struct, frozen=True):
-    """One tier and what a swap that tips it may hope for."""
+    """One tier and what a swap that tips it may hope for.
+
+    `landing` is what the asset's own outcomes say, whatever the gap: its lower bound is what
+    bids and gates believe. `chances` is what to expect, by how the gap came.
+    """
 
     tip_lamports: int
     landing: Posterior
+    chances: dict[Opening, float]
 
 
 class OddsTable:
-    """One asset's counts by congestion level and tip tier."""
+    """One asset's counts by congestion level and tip tier; `shared` holds the desk's."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: SharedOdds | None = None) -> None:
+        self._shared = shared or SharedOdds()
+        self._shared_revision = 0
         self._counts: dict[tuple[Congestion, int], Posterior] = {}
+        # Outcomes alone, no prior in them: it is the desk's, and that moves.
+        self._by_opening: dict[tuple[Congestion, int, Opening], Posterior] = {}
         self._pooled: dict[Congestion, tuple[TipOdds, ...]] = {}
-        self._faded_ns: int | None = None
+        self._fading = Fading()
 
     def learn(
         self,
         tip_lamports: int,
         congestion: Congestion,
+        opening: Opening,
         *,
         landed: bool,
         memory: float,
         at_ns: int,
     ) -> None:
-        """Count one outcome for the tier the tip belongs to."""
+        """Count one outcome for the tier the tip belongs to, here and on the desk."""
         self.fade(at_ns)
         tier = tier_of(tip_lamports)
-        known = self._counts.get((congestion, tier), prior_of(tier))
+        prior = prior_of(tier)
+        known = self._counts.get((congestion, tier), prior)
         self._counts[congestion, tier] = known.after(landed, memory=memory)
-        self._pooled.pop(congestion, None)
+        seen = self._by_opening.get((congestion, tier, opening), _NOTHING)
+        self._by_opening[congestion, tier, opening] = seen.after(
+            landed, memory=memory - _PRIOR_WEIGHT
+        )
+        self._shared.learn(opening, prior, landed=landed, memory=memory)
+        self._pooled.clear()
 
     def fade(self, now_ns: int) -> None:
         """Let what was learnt fall back towards the prior, by whole minutes."""
-        if self._faded_ns is None:
-            self._faded_ns = now_ns
-        minutes = (now_ns - self._faded_ns) // _MINUTE_NS
-        if minutes <= 0:
+        self._shared.fade(now_ns)
+        kept = self._fading.kept(now_ns)
+        if kept == 1:
             return
-        self._faded_ns += minutes * _MINUTE_NS
-        kept = 0.5 ** (minutes / HALF_LIFE_MINUTES)
         for (congestion, tier), known in self._counts.items():
-            prior = prior_of(tier)
-            self._counts[congestion, tier] = Posterior(
-                prior.alpha + (known.alpha - prior.alpha) * kept,
-                prior.beta + (known.beta - prior.beta) * kept,
-            )
+            self._counts[congestion, tier] = _faded(known, prior_of(tier), kept)
+        for key, seen in self._by_opening.items():
+            self._by_opening[key] = _faded(seen, _NOTHING, kept)
         self._pooled.clear()
 
     def odds(self, congestion: Congestion, ceiling_lamports: int) -> tuple[TipOdds, ...]:
         """The tiers up to the ceiling (the lowest always), odds never falling with the tip."""
+        if self._shared_revision != self._shared.revision:
+            # What another asset learnt moves the expectations of this one.
+            self._shared_revision = self._shared.revision
+            self._pooled.clear()
         if congestion not in self._pooled:
-            tiers = [
-                TipOdds(tier, self._counts.get((congestion, tier), prior_of(tier)))
-                for tier in TIP_TIERS
-            ]
-            self._pooled[congestion] = _never_falling(tiers)
+            self._pooled[congestion] = self._pool(congestion)
         pooled = self._pooled[congestion]
         return tuple(one for one in pooled if one.tip_lamports <= max(0, ceiling_lamports))
+
+    def _pool(self, congestion: Congestion) -> tuple[TipOdds, ...]:
+        own = _never_falling(
+            [self._counts.get((congestion, tier), prior_of(tier)) for tier in TIP_TIERS]
+        )
+        chances = {
+            opening: [
+                known.mean
+                for known in _never_falling(
+                    [self._expected(congestion, tier, opening) for tier in TIP_TIERS]
+                )
+            ]
+            for opening in OPENINGS
+        }
+        return tuple(
+            TipOdds(tier, own[place], {name: chances[name][place] for name in OPENINGS})
+            for place, tier in enumerate(TIP_TIERS)
+        )
+
+    def _expected(self, congestion: Congestion, tier: int, opening: Opening) -> Posterior:
+        """Own outcomes of an opening on top of the desk's, which weigh what the prior does."""
+        mean = self._shared.chance(opening, prior_of(tier))
+        seen = self._by_opening.get((congestion, tier, opening), _NOTHING)
+        return Posterior(mean * _PRIOR_WEIGHT + seen.alpha, (1 - mean) * _PRIOR_WEIGHT + seen.beta)
+
+
+def _faded(known: Posterior, prior: Posterior, kept: float) -> Posterior:
+    return Posterior(
+        prior.alpha + (known.alpha - prior.alpha) * kept,
+        prior.beta + (known.beta - prior.beta) * kept,
+    )
 
 
 def tier_of(tip_lamports: int) -> int:
@@ -129,13 +170,13 @@ def tier_of(tip_lamports: int) -> int:
     return max(tier for tier in TIP_TIERS if tier <= max(0, tip_lamports))
 
 
-def _never_falling(tiers: list[TipOdds]) -> tuple[TipOdds, ...]:
+def _never_falling(tiers: list[Posterior]) -> list[Posterior]:
     """Pool neighbours that violate the order (isotonic regression by pool-adjacent-violators).
 
     Pooled tiers share their mean and the weight of the best known of them, so a few
     unlucky dear tries do not make the desk believe that paying more lands less.
     """
-    blocks: list[list[TipOdds]] = []
+    blocks: list[list[Posterior]] = []
     for one in tiers:
         blocks.append([one])
         while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
@@ -143,17 +184,16 @@ def _never_falling(tiers: list[TipOdds]) -> tuple[TipOdds, ...]:
     found = []
     for block in blocks:
         mean, weight = _mean(block), max(map(_weight, block))
-        shared = Posterior(mean * weight, (1 - mean) * weight)
-        found += [TipOdds(one.tip_lamports, shared) for one in block]
-    return tuple(found)
+        found += [Posterior(mean * weight, (1 - mean) * weight)] * len(block)
+    return found
 
 
-def _mean(block: list[TipOdds]) -> float:
-    return sum(one.landing.alpha for one in block) / sum(map(_weight, block))
+def _mean(block: list[Posterior]) -> float:
+    return sum(one.alpha for one in block) / sum(map(_weight, block))
 
 
-def _weight(one: TipOdds) -> float:
-    return one.landing.alpha + one.landing.beta
+def _weight(one: Posterior) -> float:
+    return one.alpha + one.beta
 
 
 def best_bid(

@@ -97,6 +97,7 @@ class OrderVerdict(msgspec.Struct, frozen=True):
     forced_by_config: bool
     q_fill: float = 1.0
     congestion: str = "usual"
+    opening: str = "slow"
 
 
 class DecisionAges(msgspec.Struct, frozen=True):
@@ -299,6 +300,7 @@ class LandingOutcome(msgspec.Struct, frozen=True):
     dex_landed: bool | None
     cex_filled_ratio: float | None
     at_ns: int
+    opening: str = "slow"
 
 
 class OutcomesKnown(msgspec.Struct, frozen=True, tag="outcomes_known"):
@@ -362,7 +364,8 @@ class TradeProgressed(msgspec.Struct, frozen=True, tag="trade_progressed"):
 class TradeClosed(msgspec.Struct, frozen=True, tag="trade_closed"):
     """A trade reached closed or operator; feeds posteriors, cool-down and the day's caps.
 
-    `tip_lamports` and `congestion` are the intent's: what the outcome is counted under.
+    `tip_lamports`, `congestion` and `opening` are the intent's: what the outcome is counted
+    under.
     """
 
     intent_key: UUID
@@ -377,6 +380,7 @@ class TradeClosed(msgspec.Struct, frozen=True, tag="trade_closed"):
     tip_lamports: int = 0
     congestion: str = "usual"
     book: Book = "live"
+    opening: str = "slow"
 
 
 class DayUsage(msgspec.Struct, frozen=True, tag="day_usage"):

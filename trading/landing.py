@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import exp, lgamma, log, log1p
+from typing import Final
 
 import msgspec
 
 _TINY = 1e-300
 _MAX_TERMS = 300
+
+# Evidence counts half after an hour: a route refused for its odds earns no new evidence, so
+# without this one storm would silence it for good.
+HALF_LIFE_MINUTES: Final = 60
+_MINUTE_NS = 60_000_000_000
 
 
 class Posterior(msgspec.Struct, frozen=True):
@@ -41,6 +47,21 @@ class Posterior(msgspec.Struct, frozen=True):
         beta = self.beta + (0.0 if success else 1.0)
         scale = min(1.0, memory / (alpha + beta))
         return Posterior(alpha * scale, beta * scale)
+
+
+class Fading:
+    """How much of what was learnt is still to be counted, by whole minutes of `now_ns`."""
+
+    def __init__(self) -> None:
+        self._until_ns: int | None = None
+
+    def kept(self, now_ns: int) -> float:
+        """The part to keep of everything counted up to the last call; 1 within a minute."""
+        if self._until_ns is None:
+            self._until_ns = now_ns
+        minutes = max(0, now_ns - self._until_ns) // _MINUTE_NS
+        self._until_ns += minutes * _MINUTE_NS
+        return float(0.5 ** (minutes / HALF_LIFE_MINUTES))
 
 
 # A marketable IOC inside the visible depth nearly always fills; worth fifty observations.

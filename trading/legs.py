@@ -17,6 +17,7 @@ from arbsite.errors import IllegalTransition
 from trading.bidding import Congestion
 from trading.intent import LegOrder, OrderVerdict
 from trading.landing import Posterior
+from trading.openings import Opening
 
 # ---- order policy -------------------------------------------------------------------
 
@@ -47,6 +48,8 @@ def choose_order(
     model: OrderModel,
     configured: Literal["auto", "concurrent", "dex_first", "cex_first"],
     congestion: Congestion = "usual",
+    opening: Opening = "slow",
+    expected_p: float | None = None,
 ) -> OrderVerdict:
     """Choose the order of highest expected value; a configured order is obeyed, and said.
 
@@ -57,9 +60,12 @@ def choose_order(
     - DEX first:  p·(q(e-D) - (1-q)C) - (1-p)·f (nothing lands: only the fee is lost)
     - CEX first:  q·(p(e-D') - (1-p)C) (no fill: nothing is lost)
 
-    With q = 1 concurrent beats DEX first iff p > (C-f)/(C-f+D).
+    With q = 1 concurrent beats DEX first iff p > (C-f)/(C-f+D). `expected_p` is what to
+    expect of landing where more is known than `landing` counts (how the gap came); it never
+    raises the bound, only lowers it where it lies below.
     """
-    p = landing.lower(model.lower_level)
+    mean = landing.mean if expected_p is None else expected_p
+    p = min(landing.lower(model.lower_level), mean)
     q = filling.mean
     unwind = 2 * taker * 1e4 + model.spread_impact_bps
     ev: dict[LegOrder, float] = {
@@ -73,7 +79,7 @@ def choose_order(
     order = max(ranking, key=ev.__getitem__) if configured == "auto" else configured
     return OrderVerdict(
         order=order,
-        p_land=landing.mean,
+        p_land=mean,
         p_land_lower=p,
         q_fill=q,
         unwind_bps=unwind,
@@ -84,12 +90,17 @@ def choose_order(
         ev_cex_first_bps=ev["cex_first"],
         forced_by_config=configured != "auto",
         congestion=congestion,
+        opening=opening,
     )
 
 
-def drift_risk_bps(verdict: OrderVerdict, model: OrderModel) -> float:
-    """What the market may move against the second leg while it waits, in bps of notional."""
-    p = verdict.p_land_lower
+def drift_risk_bps(verdict: OrderVerdict, model: OrderModel, bound: float | None = None) -> float:
+    """What the market may move against the second leg while it waits, in bps of notional.
+
+    `bound` is the landing's own lower bound where the verdict's may lie below it: a swap that
+    is expected to land less often does not risk less once it has landed.
+    """
+    p = verdict.p_land_lower if bound is None else bound
     if verdict.order == "concurrent":
         return 0.0
     if verdict.order == "dex_first":

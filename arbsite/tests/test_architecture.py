@@ -29,6 +29,7 @@ PURE_SET = {
     "trading.engine",
     "trading.windows",
     "trading.bidding",
+    "trading.openings",
     "trading.compute_units",
     "trading.prediction",
     "trading.execution.residual",

@@ -29,6 +29,7 @@ from trading.engine.terms import Terms
 from trading.intent import AssetSettings, DayUsage, Execute, SlackSplit
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
+from trading.openings import Opening, SharedOdds
 from trading.route_quoted import RouteQuoted
 from trading.windows import Source, WindowTracker
 
@@ -47,7 +48,13 @@ class Said(msgspec.Struct, frozen=True):
 class AssetState:
     """Everything the engine keeps per asset."""
 
-    def __init__(self, spec: MarketSpec, staleness: StalenessModel, basis: BasisModel) -> None:
+    def __init__(
+        self,
+        spec: MarketSpec,
+        staleness: StalenessModel,
+        basis: BasisModel,
+        shared: SharedOdds | None = None,
+    ) -> None:
         self.spec = spec
         self.settings: AssetSettings | None = None
         self.windows: dict[Direction, WindowTracker] = {
@@ -58,7 +65,7 @@ class AssetState:
         self.watch = StalenessWatch(spec.asset, staleness)
         self.integrity = IntegrityWatch(spec.asset)
         self.basis = BasisDetector(basis)
-        self.landing = OddsTable()
+        self.landing = OddsTable(shared)
         self.filling: Posterior = FILLING_PRIOR
         self.slack: SlackSplit | None = None
         self.cooldown_until_ns = 0
@@ -83,6 +90,8 @@ class AssetState:
         self.mark_symbols = tuple(
             sorted({SOL_SYMBOL} | {MARK_SYMBOLS[name] for name in quotes if name in MARK_SYMBOLS})
         )
+        # Gross gaps as the newest slot began, bps; empty where nothing could be seen.
+        self.gaps_before: dict[Direction, float] = {}
         self.sized: Sized | None = None
         # The last quote an aggregator bound itself to, where the pool had none.
         self.routes: dict[Direction, RouteQuoted] = {}
@@ -109,8 +118,9 @@ class AssetState:
         self._looked, self._looks = (book, curve, self.unit, terms), None
 
     def look_away(self) -> None:
-        """Nothing can be seen."""
+        """Nothing can be seen, nor how a gap comes."""
         self._looked, self._looks = None, ()
+        self.gaps_before = {}
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -123,6 +133,10 @@ class AssetState:
                 look(book, curve, unit, terms, rising=False),
             )
         return self._looks
+
+    def note_gaps(self) -> None:
+        """A slot has begun: what stands now was there for everybody a slot ago."""
+        self.gaps_before = {seen.direction: seen.gross_bps for seen in self.looks}
 
     def can_have_edge(self, book: BookUpdated, curve: PoolCurve, terms: Terms) -> bool:
         """Whether a first unit might pay; False only where no look would say so."""
@@ -192,6 +206,7 @@ class AssetState:
         *,
         tip_lamports: int,
         congestion: Congestion,
+        opening: Opening,
         dex_landed: bool | None,
         cex_filled_ratio: float | None,
         model: OrderModel,
@@ -200,7 +215,12 @@ class AssetState:
         """Update the odds of both legs from a closed trade; None = that leg was not sent."""
         if dex_landed is not None:
             self.landing.learn(
-                tip_lamports, congestion, landed=dex_landed, memory=model.memory, at_ns=at_ns
+                tip_lamports,
+                congestion,
+                opening,
+                landed=dex_landed,
+                memory=model.memory,
+                at_ns=at_ns,
             )
         if cex_filled_ratio is not None:
             self.filling = self.filling.after(cex_filled_ratio >= 0.9, memory=model.memory)

@@ -6,7 +6,6 @@ go (`trade_facts`).
 
 from __future__ import annotations
 
-from trading.bidding import congestion_named
 from trading.engine.appraisal import Appraisal
 from trading.engine.engine_state import EngineState, Takers
 from trading.intent import (
@@ -96,16 +95,7 @@ class DeskFacts:
 
     def _outcomes_known(self, event: OutcomesKnown) -> list[Effect]:
         for outcome in event.outcomes:
-            state = self._state.assets.get(outcome.asset)
-            if state is not None:
-                state.learn(
-                    tip_lamports=outcome.tip_lamports,
-                    congestion=congestion_named(outcome.congestion),
-                    dex_landed=outcome.dex_landed,
-                    cex_filled_ratio=outcome.cex_filled_ratio,
-                    model=self._state.model.order,
-                    at_ns=outcome.at_ns,
-                )
+            self._state.learn(outcome)
         return []
 
     def _slack_known(self, event: SlackKnown) -> list[Effect]:

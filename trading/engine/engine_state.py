@@ -15,6 +15,7 @@ from arbsite.events import Mode
 from feeds.market.spec import MarketSpec
 from risk.anomaly import BasisModel
 from risk.candidate import DeskRoom, GateLimits
+from trading.bidding import congestion_named
 from trading.engine.asset_state import AssetState
 from trading.engine.controls import Controls
 from trading.engine.feed_state import FeedState
@@ -27,9 +28,11 @@ from trading.intent import (
     Effect,
     FeesKnown,
     Intent,
+    LandingOutcome,
     VenuesReady,
 )
 from trading.legs import OrderModel
+from trading.openings import SharedOdds, opening_named
 
 Takers = dict[type, Callable[[Any], list[Effect]]]
 """Who takes which of the engine's inputs into this state, and says what has to be done."""
@@ -79,11 +82,30 @@ class EngineState:
         self.desk: DeskUsage | None = None
         self.now_ns = 0
         self.started_ns: int | None = None
+        shared = SharedOdds()
         self.assets: dict[str, AssetState] = {
-            asset: AssetState(specs[asset], staleness, model.basis) for asset in sorted(specs)
+            asset: AssetState(specs[asset], staleness, model.basis, shared)
+            for asset in sorted(specs)
         }
         # An asset's mode, with the settings and the controls' revision it was found from.
         self._modes: dict[str, tuple[AssetSettings | None, int, Mode]] = {}
+
+    def learn(self, outcome: LandingOutcome) -> None:
+        """Update the odds by how one trade's legs went; every asset expects otherwise then."""
+        state = self.assets.get(outcome.asset)
+        if state is None:
+            return
+        state.learn(
+            tip_lamports=outcome.tip_lamports,
+            congestion=congestion_named(outcome.congestion),
+            opening=opening_named(outcome.opening),
+            dex_landed=outcome.dex_landed,
+            cex_filled_ratio=outcome.cex_filled_ratio,
+            model=self.model.order,
+            at_ns=outcome.at_ns,
+        )
+        for other in self.assets.values():
+            other.terms = None
 
     def mode_of(self, asset: str) -> Mode:
         """The strictest of desk, asset control and setting; refusing while unconfigured."""

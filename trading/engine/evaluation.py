@@ -23,6 +23,7 @@ from trading.engine.looks import Look
 from trading.engine.terms import Terms, decimal_from_float, fraction_from_float, verdict_of
 from trading.intent import EVEN_SPLIT, AssetSettings, OrderVerdict, PnlTerms
 from trading.legs import drift_risk_bps, unwind_if_failed_bps
+from trading.openings import opening_of
 from trading.pricing import (
     Costs,
     EdgeBudget,
@@ -61,6 +62,7 @@ class Scene(msgspec.Struct, frozen=True):
     """Everything that finding and pricing a size needs about the moment.
 
     `curve` is None where the pool cannot be seen: then only a route can be priced.
+    `before_bps` is the direction's gross gap a slot ago, None where it could not be seen.
     """
 
     spec: MarketSpec
@@ -74,6 +76,7 @@ class Scene(msgspec.Struct, frozen=True):
     sol_usd: Decimal
     available: Available
     now_s: int
+    before_bps: float | None = None
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -207,13 +210,16 @@ def price_quotes(
         bid,
         edge_bps=float(before_tip / notional) * 1e4,
         fail_fee_bps=float(failed_fee / notional) * 1e4,
+        opening=opening_of(seen.gross_bps, scene.before_bps),
     )
     costs = Costs(
         taker=terms.taker,
         haircut=terms.haircut,
         basis=terms.basis,
         inventory=terms.inventory[seen.direction],
-        drift=fraction_from_float(drift_risk_bps(verdict, odds.model)),
+        drift=fraction_from_float(
+            drift_risk_bps(verdict, odds.model, bid.landing.lower(odds.model.lower_level))
+        ),
         unwind=fraction_from_float(unwind_if_failed_bps(verdict)),
         chain_fee_usd=(
             _chain_fee(scene, compute, tip_lamports=bid.tip_lamports)

@@ -125,7 +125,12 @@ class MarketFacts:
         return effects
 
     def _slot_advanced(self, event: SlotAdvanced) -> list[Effect]:
+        before = self._state.feeds.slot
         self._state.feeds.take_slot(event)
+        if before is None or event.slot > before.slot:
+            # Several endpoints tell of a slot; the first marks its beginning.
+            for state in self._state.assets.values():
+                state.note_gaps()
         return []
 
     def _venue_status(self, event: VenueStatus) -> list[Effect]:

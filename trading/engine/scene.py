@@ -118,6 +118,7 @@ def scene_of(state: EngineState, asset: AssetState, direction: Direction) -> Sce
         sol_usd=mark_of(state, "SOL").usd,
         available=available_of(state, asset, settings, direction, pool_usd),
         now_s=state.now_ns // 1_000_000_000,
+        before_bps=asset.gaps_before.get(direction),
     )
 
 

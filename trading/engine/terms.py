@@ -17,6 +17,7 @@ from trading.compute_units import ComputeLimit
 from trading.intent import AssetSettings, OrderVerdict, SlackSplit
 from trading.landing import Posterior
 from trading.legs import OrderModel, choose_order, leg_risk_bps
+from trading.openings import Opening
 from trading.pricing import fraction_from_bps
 from trading.sizing import SizeLimits, size_limits
 
@@ -108,9 +109,18 @@ def terms_from(
 
 
 def verdict_of(
-    settings: AssetSettings, odds: Odds, bid: TipOdds, *, edge_bps: float, fail_fee_bps: float
+    settings: AssetSettings,
+    odds: Odds,
+    bid: TipOdds,
+    *,
+    edge_bps: float,
+    fail_fee_bps: float,
+    opening: Opening | None = None,
 ) -> OrderVerdict:
-    """Choose the order of the legs for one tip, and say why (`legs.choose_order`)."""
+    """Choose the order of the legs for one tip, and say why (`legs.choose_order`).
+
+    Without an `opening` (no gap yet) only the asset's own counts speak.
+    """
     return choose_order(
         edge_bps=edge_bps,
         taker=float(odds.taker),
@@ -120,6 +130,8 @@ def verdict_of(
         model=odds.model,
         configured=settings.leg_order,
         congestion=odds.congestion,
+        opening=opening or "slow",
+        expected_p=bid.chances[opening] if opening else None,
     )
 
 

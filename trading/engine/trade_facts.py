@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from trading.bidding import congestion_named
 from trading.engine.asset_state import AssetState
 from trading.engine.decision import Decider
 from trading.engine.engine_state import EngineState, Takers
-from trading.intent import Effect, IntentRefused, TradeClosed, TradeProgressed
+from trading.intent import (
+    Effect,
+    IntentRefused,
+    LandingOutcome,
+    TradeClosed,
+    TradeProgressed,
+)
 
 
 class TradeFacts:
@@ -50,13 +55,16 @@ class TradeFacts:
             return []
         if event.book == "live":
             # What a model did teaches nothing about the venues.
-            state.learn(
-                tip_lamports=event.tip_lamports,
-                congestion=congestion_named(event.congestion),
-                dex_landed=event.dex_landed,
-                cex_filled_ratio=event.cex_filled_ratio,
-                model=self._state.model.order,
-                at_ns=self._state.now_ns,
+            self._state.learn(
+                LandingOutcome(
+                    asset=event.asset,
+                    tip_lamports=event.tip_lamports,
+                    congestion=event.congestion,
+                    dex_landed=event.dex_landed,
+                    cex_filled_ratio=event.cex_filled_ratio,
+                    at_ns=self._state.now_ns,
+                    opening=event.opening,
+                )
             )
         if state.settings is not None:
             state.cooldown_until_ns = event.at_ns + state.settings.cooldown_ms * 1_000_000

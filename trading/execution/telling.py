@@ -74,6 +74,7 @@ class Telling:
                 at_ns=now_ns,
                 tip_lamports=trade.intent.tip_lamports,
                 congestion=trade.intent.verdict.congestion,
+                opening=trade.intent.verdict.opening,
             )
         )
 

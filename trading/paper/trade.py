@@ -206,6 +206,7 @@ class Running:
             at_ns=at_ns,
             tip_lamports=intent.tip_lamports,
             congestion=intent.verdict.congestion,
+            opening=intent.verdict.opening,
         )
 
     def booked(self, outcome: Outcome, at_ns: int) -> PaperTrade:

@@ -271,11 +271,14 @@ SELECT max_open_usd, daily_notional_cap_usd AS daily_cap_usd, fee_floor_sol,
 FROM risk_desklimits WHERE scope = '*' AND status = 'in_force'
 """
 _OUTCOMES_SQL = """
-SELECT asset, tip_lamports, congestion, dex_landed, cex_filled_ratio, detect_ns AS at_ns FROM (
+SELECT asset, tip_lamports, congestion, opening, dex_landed, cex_filled_ratio,
+    detect_ns AS at_ns
+FROM (
     SELECT t.asset, t.detect_ns,
         row_number() OVER (PARTITION BY t.asset ORDER BY t.detect_ns DESC) AS age,
         (o.intent ->> 'tip_lamports')::bigint AS tip_lamports,
         coalesce(o.intent -> 'verdict' ->> 'congestion', 'usual') AS congestion,
+        coalesce(o.intent -> 'verdict' ->> 'opening', 'slow') AS opening,
         CASE WHEN dex.sent_ns IS NOT NULL THEN dex.filled_base <> 0 END AS dex_landed,
         CASE WHEN cex.sent_ns IS NOT NULL THEN (cex.filled_base / cex.qty)::float8 END
             AS cex_filled_ratio

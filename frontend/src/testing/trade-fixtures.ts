@@ -74,6 +74,7 @@ function intent(trade: Trade): Intent {
       forced_by_config: false,
       q_fill: 0.985,
       congestion: "usual",
+      opening: "sudden",
     },
     pnl: PNL,
     notional_usd: trade.notional_usd,

@@ -409,6 +409,7 @@ class Race:
                 cex_fill_ns=now if outcome != "missed" else None,
                 landed_slot=attempt.landed_slot if landed else None, at_ns=now,
                 tip_lamports=intent.tip_lamports, congestion=intent.verdict.congestion,
+                opening=intent.verdict.opening,
             )
         )  # fmt: skip
         self._tell_holdings()

@@ -46,15 +46,15 @@ def test_a_tier_that_fails_gives_way_to_a_dearer_one() -> None:
     table = OddsTable()
     before = chosen(table, 2.0)
     for _ in range(20):
-        table.learn(before, "usual", landed=False, memory=200.0, at_ns=0)
-        table.learn(1_000_000, "usual", landed=True, memory=200.0, at_ns=0)
+        table.learn(before, "usual", "sudden", landed=False, memory=200.0, at_ns=0)
+        table.learn(1_000_000, "usual", "sudden", landed=True, memory=200.0, at_ns=0)
     assert chosen(table, 2.0) > before
 
 
 def test_levels_of_congestion_learn_apart() -> None:
     table = OddsTable()
     for _ in range(30):
-        table.learn(0, "high", landed=False, memory=200.0, at_ns=0)
+        table.learn(0, "high", "sudden", landed=False, memory=200.0, at_ns=0)
     (usual,) = table.odds("usual", 0)
     (high,) = table.odds("high", 0)
     assert usual.landing == prior_of(0)
@@ -64,7 +64,7 @@ def test_levels_of_congestion_learn_apart() -> None:
 def test_an_asset_that_lost_everything_still_knows_it() -> None:
     table = OddsTable()
     for _ in range(60):
-        table.learn(0, "usual", landed=False, memory=50.0, at_ns=0)
+        table.learn(0, "usual", "sudden", landed=False, memory=50.0, at_ns=0)
     (odds,) = table.odds("usual", 0)
     assert odds.landing.alpha + odds.landing.beta == pytest.approx(50.0)
     assert odds.landing.lower() < 0.1
@@ -73,7 +73,7 @@ def test_an_asset_that_lost_everything_still_knows_it() -> None:
 def test_a_storm_is_forgotten_by_the_hour() -> None:
     table = OddsTable()
     for _ in range(60):
-        table.learn(0, "usual", landed=False, memory=200.0, at_ns=0)
+        table.learn(0, "usual", "sudden", landed=False, memory=200.0, at_ns=0)
     (stormy,) = table.odds("usual", 0)
     table.fade(59_000_000_000)
     assert table.odds("usual", 0) == (stormy,)
@@ -94,7 +94,7 @@ def test_the_odds_never_fall_with_the_tip_and_stay_probabilities(
 ) -> None:
     table = OddsTable()
     for tip, landed in tried:
-        table.learn(tip, "usual", landed=landed, memory=200.0, at_ns=0)
+        table.learn(tip, "usual", "sudden", landed=landed, memory=200.0, at_ns=0)
     odds = table.odds("usual", ALL)
     assert [one.tip_lamports for one in odds] == list(TIP_TIERS)
     means = [one.landing.mean for one in odds]
@@ -109,7 +109,7 @@ def test_the_choice_is_the_best_of_all_that_are_allowed(
 ) -> None:
     table = OddsTable()
     for tip, landed in tried:
-        table.learn(tip, "usual", landed=landed, memory=200.0, at_ns=0)
+        table.learn(tip, "usual", "sudden", landed=landed, memory=200.0, at_ns=0)
     odds = table.odds("usual", ceiling)
     best = best_bid(odds, profit_usd=profit, lamport_usd=LAMPORT_USD, failed_usd=0.004, level=0.1)
     values = {

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
@@ -22,11 +23,18 @@ from trading.records import AttemptRecord, DayRelease, FillRecord, LedgerLine, T
 from trading.storage.lease import Lease
 from trading.storage.rows import risk_day
 from trading.storage.store import TradeStore
-from trading.tests.intents import NOW_NS, make_intent, make_settings, make_window, planned
+from trading.tests.intents import (
+    NOW_NS,
+    make_intent,
+    make_settings,
+    make_verdict,
+    make_window,
+    planned,
+)
 
 
-async def opened_trade(store: TradeStore, number: int = 0) -> TradeRecord:
-    intent = make_intent(number)
+async def opened_trade(store: TradeStore, number: int = 0, **changes: Any) -> TradeRecord:
+    intent = make_intent(number, **changes)
     trade = TradeRecord(
         id=uuid4(), intent=intent, state="open", version=1, risk_day=risk_day(intent),
         attempts=planned(intent),
@@ -282,7 +290,8 @@ async def test_windows_keep_their_highest_version(store: TradeStore) -> None:
 async def test_a_restarted_engine_reads_how_the_last_trades_went(
     store: TradeStore, desk_url: str
 ) -> None:
-    trade = await opened_trade(store)
+    sudden = msgspec.structs.replace(make_verdict(), opening="sudden")
+    trade = await opened_trade(store, verdict=sudden)
     state = DeskState(store, ManualClock(NOW_NS))
     assert (await state.read_outcomes()).outcomes == ()
     cex, dex = trade.attempts
@@ -292,5 +301,5 @@ async def test_a_restarted_engine_reads_how_the_last_trades_went(
     known = await state.read_outcomes()
     assert known.at_ns == NOW_NS
     assert known.outcomes == (
-        LandingOutcome("SOL", 0, "usual", False, 0.5, trade.intent.detect_ns),
+        LandingOutcome("SOL", 0, "usual", False, 0.5, trade.intent.detect_ns, "sudden"),
     )

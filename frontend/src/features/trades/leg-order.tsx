@@ -46,6 +46,7 @@ export function LegOrder({ verdict, edgeBps }: {
           ["Drift while waiting", `${format.bps(verdict.drift_bps)} bps`],
           ["Failed swap", `${format.bps(verdict.fail_fee_bps)} bps`],
           ["Congestion", verdict.congestion],
+          ["Gap opened", verdict.opening],
         ]}
       />
     </SheetPart>
