@@ -22,6 +22,7 @@ from trading.intent import HoldingsKnown
 from trading.needs import Funds
 
 DRIFT_LIMIT_PCT = 40.0
+FRAME_LAG_NS = 1_000_000_000
 
 
 class Holdings:
@@ -69,8 +70,8 @@ class Holdings:
         began_ns = self._clock.now_ns()
         await self._read_solana()
         if self._read_ns is None:
-            # The first whole picture. Later ones rest on a read: frames may lag behind fills.
-            self._read_ns = began_ns
+            # The first whole picture; frames may lag behind fills. Later ones rest on reads.
+            self._read_ns = began_ns - FRAME_LAG_NS
         self._tell()
 
     async def _read_solana(self) -> None:

@@ -30,6 +30,8 @@ _NS = 1_000_000_000
 _PAGE = 50
 _MOST_PAGES = 200
 _HISTORY_COST = 2.0
+_REFRESH_SHARE = 0.5
+"""Of the private counter: the rest is kept for tokens and proofs, ours and an heir's."""
 _ORDER_SLACK_S = 60
 """Orders are searched from this much before the send: the clocks may disagree."""
 
@@ -318,9 +320,9 @@ class KrakenAccount:
         await self._rest.private("CancelAllOrdersAfter", {"timeout": str(timeout_s)})
 
     async def _refreshed(self, endpoint: str, params: dict[str, str] | None = None) -> bytes:
-        """Ask; from the second answer on it only refreshes something known."""
-        is_comfort = endpoint in self._answered
-        result = await self._rest.private(endpoint, params, is_comfort=is_comfort)
+        """Ask what proves nothing; after the first answer it only refreshes something known."""
+        share = _REFRESH_SHARE if endpoint in self._answered else 1.0
+        result = await self._rest.private(endpoint, params, share=share)
         self._answered.add(endpoint)
         return result
 

@@ -2,8 +2,8 @@
 
 Every failure is QueryFailed: non-200, HTML, a timeout, an error list, an exhausted budget
 of our own. Nothing here sends an order, and nothing is repeated; `account` gives the
-results their meaning. Comfort reads (what refreshes something known) stand behind all
-others and leave them a part of the counter: a proof never waits for their sake.
+results their meaning. Reads that prove nothing give way to all others and may leave them a
+part of the counter.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ _OK = 200
 _OVER_LIMIT = "Rate limit exceeded"
 _PUBLIC_PER_S = 1.0
 _PUBLIC_BURST = 5.0
-_COMFORT_SHARE = 0.5
-"""Of the private counter: the rest is kept for tokens and proofs, ours and an heir's."""
-_COMFORT_LOOK_S = 0.1
+_IDLE_LOOK_S = 0.1
 
 
 class VenueRefused(QueryFailed):
@@ -92,15 +90,16 @@ class KrakenRest:
         params: Mapping[str, str] | None = None,
         *,
         cost: float = 1.0,
-        is_comfort: bool = False,
+        share: float | None = None,
     ) -> bytes:
         """POST a signed request, return the JSON text of its `result`. QueryFailed.
 
         The nonce is taken under the lock, so a later call has a higher one and is sent
-        after this one was answered or given up. A comfort read waits until nothing else
-        does and the counter has its reserve, but not for ever: then it queues like any.
+        after this one was answered or given up. With a `share` the call gives way: it waits
+        until nothing else does and it fits into this share of the counter, but not for
+        ever: then it queues like any.
         """
-        if is_comfort and await self._is_idle_in_time(cost):
+        if share is not None and await self._is_idle_in_time(cost, share):
             return await self._post(endpoint, params, cost)
         self._urgent += 1
         try:
@@ -108,13 +107,13 @@ class KrakenRest:
         finally:
             self._urgent -= 1
 
-    async def _is_idle_in_time(self, cost: float) -> bool:
+    async def _is_idle_in_time(self, cost: float, share: float) -> bool:
         until_ns = self._clock.monotonic_ns() + round(self._longest_wait_s * 1e9)
         while self._clock.monotonic_ns() < until_ns:
-            wait_s = self._private_counter.wait_s(cost, share=_COMFORT_SHARE)
+            wait_s = self._private_counter.wait_s(cost, share=share)
             if not wait_s and not self._urgent:
                 return True
-            await asyncio.sleep(min(max(wait_s, _COMFORT_LOOK_S), self._longest_wait_s))
+            await asyncio.sleep(min(max(wait_s, _IDLE_LOOK_S), self._longest_wait_s))
         return False
 
     async def _post(self, endpoint: str, params: Mapping[str, str] | None, cost: float) -> bytes:

@@ -437,3 +437,21 @@ async def test_what_refreshes_leaves_the_reserve_to_proofs_but_does_not_starve(
     assert len(venue.calls_of("BalanceEx")) == 1
     await refreshing
     assert [name for name, _, _ in venue.rest_calls if name != "Assets"][-1] == "BalanceEx"
+
+
+async def test_a_first_read_that_proves_nothing_gives_way_as_well(
+    venue: ScriptedVenue, transport: SocketTransport
+) -> None:
+    tier = Tier("tiny", rest_maximum=1, rest_decay=5, order_maximum=60, order_decay=1)
+    account = account_of(venue, transport, tier=tier)
+    venue.endpoints |= {
+        "OpenOrders": {"open": {}}, "ClosedOrders": {"closed": {}, "count": 0},
+        "TradeVolume": {"fees": {"SOLUSD": {"fee": "0.1"}}},
+    }  # fmt: skip
+    searching = asyncio.create_task(account.find_orders(CLIENT_ID, since_ns=SENT_NS))
+    # The second read of the search waits for the counter; the fees were asked for before it.
+    await venue.until(lambda: bool(venue.calls_of("OpenOrders")))
+    await account.taker_fees(["SOL/USD"])
+    assert searching.done()
+    private = [name for name, _, _ in venue.rest_calls if not name.startswith("Asset")]
+    assert private == ["OpenOrders", "ClosedOrders", "TradeVolume"]
