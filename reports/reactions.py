@@ -18,7 +18,7 @@ from arbsite.clock import at_from_ns, ns_from_at
 from reports.promises import Level, quantile
 from risk.models import Command
 from trading.models import Attempt, EngineStart, Resolution
-from trading.storage.start_record import longest
+from trading.storage.start_record import TRADING, longest
 
 KILL_LIMIT_MS = 250
 PAUSE_LIMIT_MS = 1_000
@@ -132,20 +132,34 @@ def _ordered(since_ns: int) -> dict[UUID, list[int]]:
 
 
 def _restarts(since_ns: int) -> list[Level]:
-    """From the making of the process to deciding; the venues' proofs are waited for beside it."""
+    """From the making of the process to deciding; the venues' proofs are waited for beside it.
+
+    A start that ended unready after more than it may take counts with the time it had.
+    """
     ready: list[float] = []
+    trading: list[float] = []
     proven: list[float] = []
     slowest = ""
-    for start in EngineStart.objects.filter(at__gte=at_from_ns(since_ns)):
+    starts = list(EngineStart.objects.filter(at__gte=at_from_ns(since_ns)).order_by("at"))
+    for place, start in enumerate(starts):
+        heir = next((each for each in starts[place + 1 :] if each.shard == start.shard), None)
+        if start.reconciled_ns is None and heir is not None:
+            had_s = (heir.at - start.at).total_seconds()
+            if had_s > RESTART_LIMIT_S:
+                ready.append(had_s)
         if start.began_ns is not None and start.reconciled_ns is not None:
             took_s = (start.reconciled_ns - start.began_ns) / 1e9
-            stage = longest(start.stages or {})
+            stages = start.stages or {}
+            stage = longest(stages)
             if stage is not None and took_s > max(ready, default=0.0):
                 slowest = f" (slowest: {stage[1]:.1f} of {took_s:.1f} s until {stage[0]})"
             ready.append(took_s)
+            if stages.keys() >= TRADING:
+                trading.append(max(stages[stage] for stage in TRADING) / 1e3)
             if start.settled_ns is not None:
                 proven.append((start.settled_ns - start.began_ns) / 1e9)
     return [
         quantile("restart → reconciled p95", ready, 0.95, RESTART_LIMIT_S, "s", slowest),
+        quantile("restart → able to trade p95", trading, 0.95, None, "s"),
         quantile("restart → open trades proven p95", proven, 0.95, None, "s"),
     ]

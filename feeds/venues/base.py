@@ -129,17 +129,30 @@ class CexTrading(Protocol):
     async def submit(self, order: CexOrder) -> CexAck:
         """Send once. NotSent | Rejected | OutcomeUnknown; never retries by itself."""
 
-    async def find_orders(self, cl_ord_id: str, *, since_ns: int) -> list[CexOrderState]:
+    async def find_orders(
+        self, cl_ord_id: str, *, since_ns: int, is_over: bool = False
+    ) -> list[CexOrderState]:
         """Open and closed orders with that client id, by REST. QueryFailed on any doubt.
 
-        A success is a later call than the send on the same key with a higher nonce.
+        `is_over`: closed ones are enough, it is known to have ended. A success is a later
+        call than the send on the same key with a higher nonce.
         """
 
     async def fills(self, *, since_ns: int) -> list[CexFill]:
         """All trade records since then (every page), by REST, source="record"."""
 
+    def shown_fills(self, *, since_ns: int) -> list[CexFill] | None:
+        """All fills since then as the private stream has told them; asks nothing.
+
+        None unless the stream itself shows that none can be missing.
+        """
+
     async def balances(self) -> dict[str, Decimal]:
         """Available balance per asset (v2 names), by REST."""
+
+    @property
+    def shows_balances(self) -> bool:
+        """Whether every available balance has come by the private stream and still does."""
 
     async def taker_fees(self, symbols: list[str]) -> dict[str, Decimal]:
         """Taker fee per symbol as a fraction (0.001 = 10 bps), from the account."""

@@ -117,3 +117,24 @@ def test_restarts_are_measured_from_the_process_and_proofs_beside_them(db: None)
     assert rows["restart → open trades proven p95"].n == 12
     EngineStart.objects.filter(epoch__gte=21).update(reconciled_ns=AT_NS + 10**11)
     assert by_name()["restart → reconciled p95"].verdict == "fails"
+
+
+def test_a_start_that_never_got_ready_counts_with_the_time_it_had(db: None) -> None:
+    for number, second in enumerate((0, 2, 9)):
+        EngineStart.objects.create(
+            shard="main", epoch=number, at=at_from_ns(AT_NS + second * 1_000 * MS)
+        )
+    # The first was replaced in time, the last may still come up.
+    row = by_name()["restart → reconciled p95"]
+    assert (row.n, row.seen) == (1, "7 s")
+
+
+def test_being_able_to_trade_waits_for_fees_and_the_market(db: None) -> None:
+    stages = {"reconciled": 2_000, "fees_read": 4_000, "market_up": 3_000}
+    for number, each in enumerate((stages, {"reconciled": 2_000, "market_up": 3_000})):
+        EngineStart.objects.create(
+            shard="main", epoch=number, at=at_from_ns(AT_NS), began_ns=AT_NS,
+            reconciled_ns=AT_NS + 2_000 * MS, stages=each,
+        )  # fmt: skip
+    row = by_name()["restart → able to trade p95"]
+    assert (row.n, row.seen) == (1, "4 s")

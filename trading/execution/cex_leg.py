@@ -203,6 +203,8 @@ class CexLeg:
         if attempt.state != "unknown" or asked_ns <= quiet_from_ns:
             return
         self._empty_reads_ns.append(asked_ns)
+        # Between the answer and the next question: a read may have waited for its turn.
+        self._pace(protocol.read_spacing_s)
         attempt.evidence.append(
             {"asked": "open and closed orders by client id", "at_ns": asked_ns, "answer": "none"}
         )
@@ -232,7 +234,10 @@ class CexLeg:
     async def _read_end(self, since_ns: int) -> bool:
         """Whether the venue's records show the order as over."""
         assert self.attempt.cl_ord_id
-        for order in await self._desk.kraken.find_orders(self.attempt.cl_ord_id, since_ns=since_ns):
+        orders = await self._desk.kraken.find_orders(
+            self.attempt.cl_ord_id, since_ns=since_ns, is_over=True
+        )
+        for order in orders:
             if order.is_terminal:
                 self.see_order(order)
                 return True

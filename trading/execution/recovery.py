@@ -62,7 +62,7 @@ async def _reconcile_until_told(
 ) -> None:
     while True:
         try:
-            await reconcile_fills(store, executor, kraken, since_ns=since_ns)
+            await reconcile_fills(store, executor, kraken, since_ns=since_ns, is_start=True)
             return
         except QueryFailed as error:
             log.warning("recovery.venue_away", error=str(error)[:200])
@@ -102,24 +102,34 @@ async def keep_reconciling(
 
 
 async def reconcile_fills(
-    store: TradeStore, executor: Executor, kraken: CexTrading, *, since_ns: int
+    store: TradeStore,
+    executor: Executor,
+    kraken: CexTrading,
+    *,
+    since_ns: int,
+    is_start: bool = False,
 ) -> set[str] | None:
     """Hand every trade record of an order we do not know to the trade it belongs to.
 
     A record names the venue's order id only. The client ids of attempts that were proven
-    dead are asked for one by one; what remains is of nobody, raises a stop and is returned.
-    None while orders of ours are being found, and nobody can tell.
+    dead are asked for; what remains is of nobody, raises a stop and is returned. None while
+    orders of ours are being found, and nobody can tell. At the start the fills that the
+    private stream has just shown will do, where it shows that none is missing; booking, and
+    every later comparison, is by the records.
     """
-    records = await kraken.fills(since_ns=since_ns)
+    records = kraken.shown_fills(since_ns=since_ns) if is_start else None
+    if records is None:
+        records = await kraken.fills(since_ns=since_ns)
     known = await store.known_order_ids(since_ns=since_ns - LOOK_BACK_NS)
     strays = {record.order_id for record in records} - known - executor.live_order_ids
     if not strays:
         return set()
     log.warning("recovery.unknown_orders", order_ids=sorted(strays))
     owner: dict[str, str] = {}
-    for cl_ord_id in await store.unfound_client_ids(since_ns=since_ns):
-        for order in await kraken.find_orders(cl_ord_id, since_ns=since_ns):
-            owner[order.order_id] = cl_ord_id
+    dead = await store.unfound_client_ids(since_ns=since_ns)
+    found = await asyncio.gather(*(kraken.find_orders(each, since_ns=since_ns) for each in dead))
+    for cl_ord_id, orders in zip(dead, found, strict=True):
+        owner |= dict.fromkeys((order.order_id for order in orders), cl_ord_id)
     is_too_early = executor.is_resolving or await store.is_another_resolving()
     for record in records:
         if record.order_id in owner:

@@ -152,8 +152,15 @@ class Canaries:
         )
 
     async def _nonce(self) -> tuple[bool, str]:
+        """Two signed calls in a row; orders to be judged only do not count as private reads."""
         for _ in range(2):
-            await self._kraken.balances()
+            order = self._late_order(validate=True)
+            if order is None:
+                return False, "no book to place an order by"
+            refusal = await self._kraken.judge_order(order)
+            # Lateness is judged after key, signature and nonce were found good.
+            if refusal and "eadline" not in refusal:
+                return False, f"refused: {refusal}"
         return True, "two calls in a row were taken"
 
     # ---- Solana -------------------------------------------------------------------------

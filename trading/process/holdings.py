@@ -1,7 +1,8 @@
 """What the engine may spend: balances of both venues as last read or streamed.
 
-Kept current by the trading clients' events, corrected by a periodic read of the venue
-itself. Emits `HoldingsKnown` for the engine; draws the console's inventory frame.
+Kept current by the trading clients' events, corrected by reads of the venues themselves.
+Kraken's allows few reads: while its stream shows every balance it is asked by the balance
+watch alone. Emits `HoldingsKnown` for the engine; draws the console's inventory frame.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from trading.intent import HoldingsKnown
 from trading.needs import Funds
 
 DRIFT_LIMIT_PCT = 40.0
+FRAME_LAG_NS = 1_000_000_000
 
 
 class Holdings:
@@ -47,16 +49,34 @@ class Holdings:
         self.solana_raw: dict[str, int] = {}
         self.lamports = 0
         self._read_ns: int | None = None
+        self._streamed: dict[str, Decimal] = {}
 
     async def read(self) -> None:
         """Read both venues; raises QueryFailed when either does not answer."""
         began_ns = self._clock.now_ns()
-        self.kraken = await self._kraken_client.balances()
-        for mint, raw in (await self._solana_client.balances()).items():
-            self._take_token(mint, raw)
+        self._streamed.clear()
+        # The answer may be older than what is streamed while we wait for it.
+        self.kraken = await self._kraken_client.balances() | self._streamed
+        await self._read_solana()
         # What happened while we asked may be in the answer or not.
         self._read_ns = began_ns
         self._tell()
+
+    async def refresh(self) -> None:
+        """Read what the streams do not show; raises QueryFailed as `read` does."""
+        if not self._kraken_client.shows_balances:
+            await self.read()
+            return
+        began_ns = self._clock.now_ns()
+        await self._read_solana()
+        if self._read_ns is None:
+            # The first whole picture; frames may lag behind fills. Later ones rest on reads.
+            self._read_ns = began_ns - FRAME_LAG_NS
+        self._tell()
+
+    async def _read_solana(self) -> None:
+        for mint, raw in (await self._solana_client.balances()).items():
+            self._take_token(mint, raw)
 
     def funds(self, fee_floor_lamports: int) -> Funds | None:
         """Balances for the intent's transaction, as old as the last whole read; None before it."""
@@ -68,7 +88,7 @@ class Holdings:
     def see(self, event: CexBalance | TokenBalance) -> None:
         """Take one streamed balance."""
         if isinstance(event, CexBalance):
-            self.kraken[event.asset] = event.balance
+            self.kraken[event.asset] = self._streamed[event.asset] = event.balance
         else:
             self._take_token(event.mint, event.raw)
         self._tell()

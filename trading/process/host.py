@@ -120,23 +120,18 @@ class EngineHost:
         parts, tasks = self.parts, self.parts.tasks
         for name, work in parts.venues.trading_tasks():
             tasks.start(work, name)
-        # Balances and fees are asked for while the private links come up.
-        async with asyncio.TaskGroup() as opening:
-            opening.create_task(self._read_first())
-            opening.create_task(self._until_ready())
+        await self._until_ready()
+        # Kraken's stream has just shown its balances: the venue allows a start and its heirs
+        # few questions, and those belong to the trades found open.
+        await parts.reads.first(tasks.stopping)
+        self._start.reached("balances_read")
         if tasks.stopping.is_set():
             return
-        # Read a moment ago: the venue allows a start and its heirs few questions.
         tasks.every(5.0, self._show_holdings, "holdings", at_once=False)
-        tasks.every(60.0, parts.reads.fees, "fees", at_once=False)
         tasks.every(READ_EVERY_S, parts.chain_fees.tell, "chain-fees")
         tasks.every(15.0, parts.reads.samples, "samples")
-        tasks.every(LOOK_EVERY_S, parts.balances.look, "balance-watch")
+        tasks.every(LOOK_EVERY_S, parts.balances.look, "balance-watch", at_once=False)
         tasks.every(0.2, parts.reads.ready, "ready")
-
-    async def _read_first(self) -> None:
-        await self.parts.reads.first(self.parts.tasks.stopping)
-        self._start.reached("balances_read")
 
     async def _until_ready(self) -> None:
         while not (self.parts.venues.kraken.is_ready and self.parts.venues.solana.is_ready):
@@ -155,6 +150,9 @@ class EngineHost:
         parts.gap.clear()
         busy = await recover(parts.store, parts.executor, parts.venues.kraken, parts.clock)
         self._start.reached("reconciled")
+        # Nothing is priced before the fees are known; they are asked for after the proofs.
+        fees_known = parts.reads.follow_fees(lambda: self._start.reached("fees_read"))
+        tasks.start(fees_known, "fees")
         followed = self._start.follow(parts.executor.open_trades, is_market_up=parts.is_market_up)
         tasks.start(followed, "start-record")
         windows = await parts.store.open_windows()

@@ -26,6 +26,7 @@ from trading.storage.store import TradeStore
 log = event_logger(__name__)
 BASE_FEE_LAMPORTS = 5_000
 RETRY_S = 1.0
+FEES_EVERY_S = 60.0
 
 
 class VenueReads:
@@ -48,10 +49,10 @@ class VenueReads:
         self._emit = emit
 
     async def first(self, stopping: asyncio.Event) -> None:
-        """Read everything once; waits for the venues until it is told to stop."""
+        """Learn the balances once; waits for the venues until it is told to stop."""
         while not stopping.is_set():
             try:
-                await asyncio.gather(self._holdings.read(), self.fees())
+                await self._holdings.refresh()
             except QueryFailed as error:
                 log.warning("venue.read_failed", error=str(error)[:200])
                 await asyncio.sleep(RETRY_S)
@@ -59,9 +60,9 @@ class VenueReads:
                 return
 
     async def holdings(self, pictures: Pictures, marks_usd: dict[str, Decimal]) -> None:
-        """Read the balances of both venues, and show them."""
+        """Refresh the balances of both venues, and show them."""
         try:
-            await self._holdings.read()
+            await self._holdings.refresh()
         except QueryFailed as error:
             log.info("holdings.not_read", error=str(error)[:200])
             return
@@ -75,14 +76,20 @@ class VenueReads:
         except psycopg.OperationalError as error:
             log.warning("balances.not_sampled", error=str(error)[:200])
 
-    async def fees(self) -> None:
-        """Read the account's taker fee of each pair."""
-        try:
-            taker = await self._venues.kraken.taker_fees(self._symbols)
-        except QueryFailed as error:
-            log.info("fees.not_read", error=str(error)[:200])
-            return
-        self._emit(FeesKnown(taker, BASE_FEE_LAMPORTS, self._clock.now_ns()))
+    async def follow_fees(self, first_read: Callable[[], None]) -> None:
+        """Read the account's taker fee of each pair for ever; without one nothing trades."""
+        is_known = False
+        while True:
+            try:
+                taker = await self._venues.kraken.taker_fees(self._symbols)
+            except QueryFailed as error:
+                log.info("fees.not_read", error=str(error)[:200])
+            else:
+                self._emit(FeesKnown(taker, BASE_FEE_LAMPORTS, self._clock.now_ns()))
+                if not is_known:
+                    first_read()
+                is_known = True
+            await asyncio.sleep(FEES_EVERY_S if is_known else RETRY_S)
 
     async def ready(self) -> None:
         """Tell whether an order and a swap could be sent now."""

@@ -187,7 +187,7 @@ class EngineLife:
             self._spawn(work)
         while not all(self.readiness):  # noqa: ASYNC110 - two clients, no common event
             await asyncio.sleep(0.05)
-        await self._until_answered(self._holdings.read)
+        await self._until_answered(self._holdings.refresh)
         clock = around.engine_clock
         busy = await recover(self.store, self.executor, self._kraken_port, clock)
         for event in market.first_events(around.venues, clock.now_ns()):

@@ -24,11 +24,13 @@ LOOK_EVERY_S = 0.05
 
 Stage = Literal[
     "loaded", "connected", "leased", "desk_read", "private_up", "balances_read", "reconciled",
-    "market_up",
+    "fees_read", "market_up",
 ]  # fmt: skip
 # In the order in which they end: imports and set-up, the database, the shard, settings and
-# controls, both venues' private links, balances, fills compared, every book and pool usable.
+# controls, both venues' private links, balances, fills compared; then what trading needs:
+# taker fees, every book and pool usable.
 STAGES: Final[tuple[Stage, ...]] = Stage.__args__  # type: ignore[attr-defined]
+TRADING: Final[frozenset[Stage]] = frozenset({"reconciled", "fees_read", "market_up"})
 
 
 def longest(stages: Mapping[str, float]) -> tuple[str, float] | None:
@@ -79,22 +81,25 @@ class StartRecord:
     async def follow(
         self, found: Sequence[TradeRecord], *, is_market_up: Callable[[], bool] = lambda: True
     ) -> None:
-        """Keep the times; returns when the market can be priced and all trades found open
-        are settled or parked.
+        """Keep the times; returns when the engine can trade and all trades found open are
+        settled or parked.
 
         The stage `reconciled` must have been reached.
         """
-        await self._keep(None)
-        settled_ns = None
-        while settled_ns is None or "market_up" not in self._ended_ns:
-            if settled_ns is None and all(
-                trade.is_settled or trade.state == "operator" for trade in found
-            ):
+        settled_ns: int | None = None
+        kept: object = None
+        while True:
+            is_settled = all(trade.is_settled or trade.state == "operator" for trade in found)
+            if settled_ns is None and is_settled:
                 settled_ns = self._clock.now_ns() if found else self._ended_ns["reconciled"]
-                await self._keep(settled_ns)
             if "market_up" not in self._ended_ns and is_market_up():
                 self.reached("market_up")
+            now = (settled_ns, self.stages_ms)
+            if now != kept:
+                kept = now
                 await self._keep(settled_ns)
+            if settled_ns is not None and self._ended_ns.keys() >= TRADING:
+                return
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _keep(self, settled_ns: int | None) -> None:

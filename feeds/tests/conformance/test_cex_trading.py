@@ -4,6 +4,7 @@ C1 ack   C2 reject   C3 unknown, placed   C4 unknown, not placed   C5 not sent
 C6 fills and end by the stream   C7 orders by client id   C8 records and pages
 C9 balances   C10 fees   C11 a failed read is QueryFailed   C12 once per client id
 C13 the dead-man switch   C14 a gap is told   C15 validate only
+C16 fills and balances as the stream shows them
 """
 
 from __future__ import annotations
@@ -298,3 +299,30 @@ async def test_c15_validate_only_executes_nothing(rig: KrakenRig) -> None:
     order = rig.order(validate=True)
     await rig.client.submit(order)
     assert rig.executed(order) == 0
+
+
+@case
+async def test_c16_what_the_stream_shows_is_what_the_records_say(rig: KrakenRig) -> None:
+    for _ in range(3):
+        rig.venues.quote()
+        await rig.client.submit(rig.order())
+        await asyncio.sleep(1.0)
+    heir_seen: list[CexEvent] = []
+    heir = rig.venues.kraken_client(heir_seen.append)
+    running = asyncio.create_task(heir.run())
+    try:
+        while not (heir.is_ready and heir.shows_balances):
+            await asyncio.sleep(0.01)
+        first, *later = await heir.fills(since_ns=0)
+        # Nothing shows that the oldest one was the first of all.
+        assert heir.shown_fills(since_ns=first.venue_at_ns) is None
+        shown = heir.shown_fills(since_ns=first.venue_at_ns + 10_000)
+        assert shown is not None
+        assert {fill.fill_id for fill in shown} == {fill.fill_id for fill in later}
+        streamed = {e.asset: e.balance for e in heir_seen if isinstance(e, CexBalance)}
+        assert {k: v for k, v in streamed.items() if v} == {
+            asset: amount for asset, amount in (await heir.balances()).items() if amount
+        }
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -18,6 +18,7 @@ from arbsite.errors import FeedCorrupt, QueryFailed
 from feeds.venues.base import CexFill, CexOrder, CexOrderState, Side
 from feeds.venues.kraken.names import NameBook
 from feeds.venues.kraken.rest import KrakenRest, VenueRefused
+from feeds.venues.kraken.searches import Search, SharedSearches
 from feeds.venues.kraken.tokens import (
     amount_from_token,
     decimal_from_token,
@@ -29,6 +30,8 @@ _NS = 1_000_000_000
 _PAGE = 50
 _MOST_PAGES = 200
 _HISTORY_COST = 2.0
+_REFRESH_SHARE = 0.5
+"""Of the private counter: the rest is kept for tokens and proofs, ours and an heir's."""
 _ORDER_SLACK_S = 60
 """Orders are searched from this much before the send: the clocks may disagree."""
 
@@ -138,6 +141,8 @@ class KrakenAccount:
         self._rest = rest
         self._clock = clock
         self._names: NameBook | None = None
+        self._answered: set[str] = set()
+        self._searches = SharedSearches(self._search)
 
     async def websocket_token(self) -> str:
         """A fresh token for the private socket (use within 15 minutes)."""
@@ -170,30 +175,54 @@ class KrakenAccount:
         """The venue's clock, whole seconds."""
         return _decode(await self._rest.public("Time"), _Time).unixtime * _NS
 
-    async def find_orders(self, cl_ord_id: str, *, since_ns: int) -> list[CexOrderState]:
+    async def find_orders(
+        self, cl_ord_id: str, *, since_ns: int, is_over: bool = False
+    ) -> list[CexOrderState]:
         """Open, then closed orders with that client id; an order met twice counts closed.
 
-        Open first: an order that closes between the two reads is in the second.
+        Open first: an order that closes between the two reads is in the second. With
+        `is_over` closed orders only. Searches that wait together share one read.
         """
-        query = {"trades": "true", "cl_ord_id": cl_ord_id}
-        found: dict[str, CexOrderState] = {}
-        opened = _decode(await self._rest.private("OpenOrders", query), _OpenOrders)
-        await self._add_orders(found, opened.open, cl_ord_id)
+        return await self._searches.find(Search(cl_ord_id, since_ns, is_over))
+
+    async def _search(self, searches: list[Search]) -> None:
+        if len(searches) > 1:
+            since_ns = min(search.since_ns for search in searches)
+            is_over = all(search.is_over for search in searches)
+            orders = await self._orders(None, since_ns=since_ns, is_over=is_over)
+            # A record without its client id may be any of them: the venue's filter decides.
+            if all(order.cl_ord_id is not None for order in orders.values()):
+                for search in searches:
+                    search.found = await self._matching(orders, search.cl_ord_id)
+                return
+        for search in searches:
+            orders = await self._orders(
+                search.cl_ord_id, since_ns=search.since_ns, is_over=search.is_over
+            )
+            search.found = await self._matching(orders, search.cl_ord_id)
+
+    async def _orders(
+        self, cl_ord_id: str | None, *, since_ns: int, is_over: bool
+    ) -> dict[str, _Order]:
+        """Records by order id, of all orders where no client id is given."""
+        query = {"trades": "true"} | ({"cl_ord_id": cl_ord_id} if cl_ord_id else {})
+        found: dict[str, _Order] = {}
+        if not is_over:
+            found |= _decode(await self._rest.private("OpenOrders", query), _OpenOrders).open
         start_s = max(0, since_ns // _NS - _ORDER_SLACK_S)
         query |= {"start": str(start_s), "closetime": "both"}
         read = 0
         for _ in range(_MOST_PAGES):
             paged = query | {"ofs": str(read)}
             closed = _decode(await self._rest.private("ClosedOrders", paged), _ClosedOrders)
-            await self._add_orders(found, closed.closed, cl_ord_id)
+            found |= closed.closed
             read += len(closed.closed)
             if _is_last(read, len(closed.closed), closed.count):
-                return list(found.values())
+                return found
         raise QueryFailed("ClosedOrders has no end")
 
-    async def _add_orders(
-        self, found: dict[str, CexOrderState], orders: dict[str, _Order], cl_ord_id: str
-    ) -> None:
+    async def _matching(self, orders: dict[str, _Order], cl_ord_id: str) -> list[CexOrderState]:
+        found = []
         for order_id, order in orders.items():
             if order.cl_ord_id is None:
                 # Ours or not? A record without the id we asked for proves neither.
@@ -203,7 +232,7 @@ class KrakenAccount:
             status = _STATUSES.get(order.status)
             if status is None:
                 raise QueryFailed(f"order {order_id} has the unknown status {order.status!r}")
-            found[order_id] = CexOrderState(
+            state = CexOrderState(
                 order_id=order_id,
                 cl_ord_id=cl_ord_id,
                 symbol=await self._symbol(order.descr.pair),
@@ -216,6 +245,8 @@ class KrakenAccount:
                 recv_ns=self._clock.now_ns(),
                 trade_ids=tuple(order.trades or ()),
             )
+            found.append(state)
+        return found
 
     async def fills(self, *, since_ns: int) -> list[CexFill]:
         """Every trade record at or after `since_ns`, oldest first, all pages read.
@@ -260,7 +291,7 @@ class KrakenAccount:
 
     async def balances(self) -> dict[str, Decimal]:
         """Balance minus what open orders hold, per asset that an order can use."""
-        result = await self._rest.private("BalanceEx")
+        result = await self._refreshed("BalanceEx")
         available: dict[str, Decimal] = {}
         names = await self._name_book()
         for name, holding in _decode(result, dict[str, _Holding]).items():
@@ -275,7 +306,7 @@ class KrakenAccount:
         """Taker fee per symbol as a fraction; QueryFailed when one is missing."""
         if not symbols:
             return {}
-        result = await self._rest.private("TradeVolume", {"pair": ",".join(symbols)})
+        result = await self._refreshed("TradeVolume", {"pair": ",".join(symbols)})
         fees: dict[str, Decimal] = {}
         for pair, fee in (_decode(result, _Volume).fees or {}).items():
             fees[await self._symbol(pair)] = _amount(fee.fee) / 100
@@ -287,6 +318,13 @@ class KrakenAccount:
     async def cancel_all_after(self, timeout_s: int) -> None:
         """Arm (0 disarms) the account-wide dead-man switch."""
         await self._rest.private("CancelAllOrdersAfter", {"timeout": str(timeout_s)})
+
+    async def _refreshed(self, endpoint: str, params: dict[str, str] | None = None) -> bytes:
+        """Ask what proves nothing; after the first answer it only refreshes something known."""
+        share = _REFRESH_SHARE if endpoint in self._answered else 1.0
+        result = await self._rest.private(endpoint, params, share=share)
+        self._answered.add(endpoint)
+        return result
 
     async def _symbol(self, pair: str) -> str:
         names = await self._name_book()

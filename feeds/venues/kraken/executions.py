@@ -61,7 +61,20 @@ class OrderLog:
         self._orders_kept = orders_kept
         self._fills_kept = fills_kept
         self._orders: OrderedDict[str, _Order] = OrderedDict()
-        self._fill_ids: OrderedDict[str, None] = OrderedDict()
+        self._fills: OrderedDict[str, CexFill] = OrderedDict()
+        self._forgotten_ns = 0
+
+    @property
+    def has_open(self) -> bool:
+        """Whether an order was told to be open and not yet to be over."""
+        told = (order.told for order in self._orders.values())
+        return any(state is not None and state[0] not in _TERMINAL for state in told)
+
+    def fills_since(self, since_ns: int) -> list[CexFill] | None:
+        """All fills told so far from `since_ns` on; None if some of them are forgotten."""
+        if since_ns <= self._forgotten_ns:
+            return None
+        return [fill for fill in self._fills.values() if fill.venue_at_ns >= since_ns]
 
     def introduce(self, order_id: str, order: CexOrder, recv_ns: int) -> CexOrderState | None:
         """Learn an order from our own ack; its state if the stream had not told it yet.
@@ -110,7 +123,7 @@ class OrderLog:
         recv_ns: int,
         events: list[OrderEvent],
     ) -> str:
-        if entry.exec_id in self._fill_ids:
+        if entry.exec_id in self._fills:
             return ""
         if known.symbol is None or known.side is None or not entry.exec_id:
             return f"a fill of order {known.order_id} without its terms"
@@ -120,26 +133,26 @@ class OrderLog:
             return f"fill {entry.exec_id} with fees in several assets"
         fee_asset, fee = entry.fees[0] if entry.fees else (known.symbol.partition("/")[2], _ZERO)
         cost = entry.cost if entry.cost is not None else entry.last_qty * entry.last_price
-        events.append(
-            CexFill(
-                fill_id=entry.exec_id,
-                order_id=known.order_id,
-                cl_ord_id=known.cl_ord_id,
-                symbol=known.symbol,
-                side=known.side,
-                qty=entry.last_qty,
-                price=entry.last_price,
-                cost=cost,
-                fee=fee,
-                fee_asset=fee_asset,
-                venue_at_ns=entry.at_ns,
-                recv_ns=recv_ns,
-                source="stream",
-            )
+        fill = CexFill(
+            fill_id=entry.exec_id,
+            order_id=known.order_id,
+            cl_ord_id=known.cl_ord_id,
+            symbol=known.symbol,
+            side=known.side,
+            qty=entry.last_qty,
+            price=entry.last_price,
+            cost=cost,
+            fee=fee,
+            fee_asset=fee_asset,
+            venue_at_ns=entry.at_ns,
+            recv_ns=recv_ns,
+            source="stream",
         )
-        self._fill_ids[entry.exec_id] = None
-        if len(self._fill_ids) > self._fills_kept:
-            self._fill_ids.popitem(last=False)
+        events.append(fill)
+        self._fills[entry.exec_id] = fill
+        if len(self._fills) > self._fills_kept:
+            _, forgotten = self._fills.popitem(last=False)
+            self._forgotten_ns = max(self._forgotten_ns, forgotten.venue_at_ns)
         known.fee += fee
         known.trade_ids.append(entry.exec_id)
         if not is_snapshot:

@@ -55,9 +55,9 @@ class DecayingCounter:
         self._at_ns = now_ns
         return self._level
 
-    def wait_s(self, cost: float) -> float:
-        """Seconds until `cost` fits, 0.0 when it fits now."""
-        return max(0.0, (self.level + cost - self._maximum) / self._decay)
+    def wait_s(self, cost: float, *, share: float = 1.0) -> float:
+        """Seconds until `cost` fits into this share of the counter, 0.0 when it fits now."""
+        return max(0.0, (self.level + cost - self._maximum * share) / self._decay)
 
     def add(self, cost: float) -> None:
         """Count a call that was made, whether it fitted or not."""

@@ -67,6 +67,10 @@ class PrivateStream:
         self.link = link
         self.token = token
         self.is_up = False
+        self.has_balances = False
+        """Whether all balances were told and none was missed since."""
+        self.fills_after_ns: int | None = None
+        """Every fill later than this was told; None when one may have been missed."""
         self._clock = clock
         self._sink = sink
         self._orders = orders
@@ -122,6 +126,7 @@ class PrivateStream:
                 if self._is_new("balances", message, recv_ns):
                     for entry in message.entries:
                         self._sink(CexBalance(entry.asset, entry.balance, recv_ns))
+                    self.has_balances = self.has_balances or message.kind == "snapshot"
             case Reply(method="pong"):
                 if self.link.note_pong(message):
                     self._counters.rtt_ms = self.link.rtt_ms
@@ -139,6 +144,10 @@ class PrivateStream:
         events, gap = self._orders.apply(frame, recv_ns)
         for event in events:
             self._sink(event)
+        if frame.kind == "snapshot":
+            # The account's last fills: none that came after one of them can be missing.
+            shown = [entry.at_ns for entry in frame.entries if entry.exec_type == "trade"]
+            self.fills_after_ns = min(shown, default=0) or None
         if gap:
             self._note_gap(gap, recv_ns)
         self._has_snapshot = True
@@ -158,6 +167,7 @@ class PrivateStream:
 
     def _note_gap(self, reason: str, recv_ns: int) -> None:
         self._counters.gaps += 1
+        self.has_balances, self.fills_after_ns = False, None
         log.warning("trading.gap_noted", extra={"venue": "kraken", "reason": reason})
         self._sink(CexLinkState(self.is_up, True, reason, recv_ns))
 

@@ -2,7 +2,8 @@
 
 Every failure is QueryFailed: non-200, HTML, a timeout, an error list, an exhausted budget
 of our own. Nothing here sends an order, and nothing is repeated; `account` gives the
-results their meaning.
+results their meaning. Reads that prove nothing give way to all others and may leave them a
+part of the counter.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _OK = 200
 _OVER_LIMIT = "Rate limit exceeded"
 _PUBLIC_PER_S = 1.0
 _PUBLIC_BURST = 5.0
+_IDLE_LOOK_S = 0.1
 
 
 class VenueRefused(QueryFailed):
@@ -53,12 +55,14 @@ class KrakenRest:
         longest_wait_s: float = 30.0,
     ) -> None:
         self._transport = transport
+        self._clock = clock
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
         self._nonces = NonceSource(clock)
         self._timeout_s = timeout_s
         self._longest_wait_s = longest_wait_s
         self._lock = asyncio.Lock()
+        self._urgent = 0
         self._private_counter = DecayingCounter(
             clock, maximum=tier.rest_maximum, decay=tier.rest_decay
         )
@@ -81,13 +85,38 @@ class KrakenRest:
         return _result(endpoint, await self._http("GET", url, {}, b""))
 
     async def private(
-        self, endpoint: str, params: Mapping[str, str] | None = None, *, cost: float = 1.0
+        self,
+        endpoint: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        cost: float = 1.0,
+        share: float | None = None,
     ) -> bytes:
         """POST a signed request, return the JSON text of its `result`. QueryFailed.
 
         The nonce is taken under the lock, so a later call has a higher one and is sent
-        after this one was answered or given up.
+        after this one was answered or given up. With a `share` the call gives way: it waits
+        until nothing else does and it fits into this share of the counter, but not for
+        ever: then it queues like any.
         """
+        if share is not None and await self._is_idle_in_time(cost, share):
+            return await self._post(endpoint, params, cost)
+        self._urgent += 1
+        try:
+            return await self._post(endpoint, params, cost)
+        finally:
+            self._urgent -= 1
+
+    async def _is_idle_in_time(self, cost: float, share: float) -> bool:
+        until_ns = self._clock.monotonic_ns() + round(self._longest_wait_s * 1e9)
+        while self._clock.monotonic_ns() < until_ns:
+            wait_s = self._private_counter.wait_s(cost, share=share)
+            if not wait_s and not self._urgent:
+                return True
+            await asyncio.sleep(min(max(wait_s, _IDLE_LOOK_S), self._longest_wait_s))
+        return False
+
+    async def _post(self, endpoint: str, params: Mapping[str, str] | None, cost: float) -> bytes:
         path = f"/0/private/{endpoint}"
         async with self._lock:
             await self._wait(self._private_counter, endpoint, cost)

@@ -281,13 +281,28 @@ class KrakenTrading:
 
     # Records, by REST
 
-    async def find_orders(self, cl_ord_id: str, *, since_ns: int) -> list[CexOrderState]:
-        """Open and closed orders with that client id, by REST. QueryFailed on any doubt."""
-        return await self._account.find_orders(cl_ord_id, since_ns=since_ns)
+    async def find_orders(
+        self, cl_ord_id: str, *, since_ns: int, is_over: bool = False
+    ) -> list[CexOrderState]:
+        """Orders with that client id, by REST; `is_over`: closed ones only. QueryFailed."""
+        return await self._account.find_orders(cl_ord_id, since_ns=since_ns, is_over=is_over)
 
     async def fills(self, *, since_ns: int) -> list[CexFill]:
         """All trade records since then (every page), by REST, source="record"."""
         return await self._account.fills(since_ns=since_ns)
+
+    def shown_fills(self, *, since_ns: int) -> list[CexFill] | None:
+        """All fills since then as the stream told them, None where one could be missing."""
+        stream = self._stream
+        if stream is None or stream.fills_after_ns is None or since_ns <= stream.fills_after_ns:
+            return None
+        return self._orders.fills_since(since_ns)
+
+    @property
+    def shows_balances(self) -> bool:
+        """Whether the stream has told every balance, and no open order holds a part of one."""
+        stream = self._stream
+        return stream is not None and stream.has_balances and not self._orders.has_open
 
     async def balances(self) -> dict[str, Decimal]:
         """Available balance per asset (v2 names), by REST."""

@@ -31,6 +31,7 @@ UNASKED = {
     "kill → last send p99": "ask with --drills",
     "pause → last send p99": "ask with --drills",
     "restart → reconciled p95": "ask with --deaths",
+    "restart → able to trade p95": "ask with --deaths",
     "restart → open trades proven p95": "ask with --deaths",
 }
 STALENESS_LIMIT_MS = 200

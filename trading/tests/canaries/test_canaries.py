@@ -125,6 +125,14 @@ def test_a_nonce_that_is_refused_is_red_and_so_is_all_that_hangs_on_the_key() ->
     caged(story)
 
 
+def test_a_key_that_is_refused_takes_no_two_calls_either() -> None:
+    async def story(cage: Cage) -> None:
+        cage.venues.faults.set("kraken.key_revoked", True)
+        assert "nonce" in red(await cage.birds.look())
+
+    caged(story)
+
+
 def test_an_order_with_an_ignored_deadline_could_not_have_filled() -> None:
     async def story(cage: Cage) -> None:
         cage.venues.faults.set("kraken.deadline_ignored", True)

@@ -30,6 +30,7 @@ async def test_a_start_without_open_trades_is_settled_when_it_is_ready(store: Tr
     record = StartRecord(store, ManualClock(NOW_NS), began_ns=NOW_NS - 900 * MS)
     record.leased(after_standby=False)
     record.reached("reconciled")
+    record.reached("fees_read")
     await record.follow([])
     row = await kept()
     assert (row.began_ns, row.reconciled_ns, row.settled_ns) == (NOW_NS - 900 * MS, NOW_NS, NOW_NS)
@@ -54,7 +55,7 @@ async def test_every_stage_is_kept_and_the_longest_is_named(store: TradeStore) -
     row = await kept()
     assert row.stages == {
         "loaded": 10, "connected": 30, "leased": 60, "desk_read": 100, "private_up": 150,
-        "balances_read": 850, "reconciled": 920, "market_up": 1220,
+        "balances_read": 850, "reconciled": 920, "fees_read": 1000, "market_up": 1300,
     }  # fmt: skip
     assert longest(row.stages) == ("balances_read", 0.7)
     # What ran beside another stage and ended before it cost nothing; the market comes after.
@@ -69,10 +70,11 @@ async def test_a_standbys_start_begins_with_the_lease(store: TradeStore) -> None
     record.reached("loaded")
     record.leased(after_standby=True)
     record.reached("reconciled")
+    record.reached("fees_read")
     await record.follow([])
     row = await kept()
     assert row.began_ns == NOW_NS
-    assert row.stages == {"leased": 0, "reconciled": 0, "market_up": 0}
+    assert row.stages == {"leased": 0, "reconciled": 0, "fees_read": 0, "market_up": 0}
 
 
 async def test_the_venues_proofs_are_waited_for_beside_the_start(store: TradeStore) -> None:
@@ -92,6 +94,14 @@ async def test_the_venues_proofs_are_waited_for_beside_the_start(store: TradeSto
     assert (await kept()).settled_ns is None
     clock.advance_ns(699 * MS)
     trade.is_settled = True
+    async with asyncio.timeout(10):
+        while (await kept()).settled_ns is None:
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    # The last thing trading needs.
+    clock.advance_ns(MS)
+    record.reached("fees_read")
     await task
     row = await kept()
+    assert (row.stages or {})["fees_read"] == 701
     assert (row.reconciled_ns, row.settled_ns) == (NOW_NS + MS, NOW_NS + 700 * MS)

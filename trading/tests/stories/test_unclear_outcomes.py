@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 from arbsite.errors import NotSent
 from feeds.sim.kraken.records import OrderRequest
+from feeds.venues.base import CexOrderState
 from trading.tests.stories.desk import Scene, story
 
 
@@ -49,6 +51,30 @@ async def test_the_order_never_arrived_so_it_is_dead_after_two_empty_reads(scene
     assert reads[0] - cex["deadline_ns"] > 3_500_000_000
     assert reads[1] - reads[0] >= 1_000_000_000
     assert (await scene.trade())["outcome"] == "missed"
+
+
+@story
+async def test_an_empty_read_that_waited_for_its_turn_is_still_a_second_before_the_next(
+    scene: Scene,
+) -> None:
+    engine = await scene.engine()
+    ask = engine.kraken.find_orders
+    asked_ns: list[int] = []
+    answered_ns: list[int] = []
+
+    async def ask_slowly(*args: Any, **options: Any) -> list[CexOrderState]:
+        asked_ns.append(scene.venues.clock.now_ns())
+        await asyncio.sleep(0.9)
+        found = await ask(*args, **options)
+        answered_ns.append(scene.venues.clock.now_ns())
+        return found
+
+    engine.kraken.find_orders = ask_slowly  # type: ignore[method-assign]
+    scene.faults.set("kraken.ack_lost_not_placed_p", 1.0)
+    await engine.executor.execute(scene.intent("cex_first"))
+    await engine.until_idle()
+    assert (await scene.attempts())["cex#1"] == "dead"
+    assert asked_ns[-1] - answered_ns[-2] >= 1_000_000_000
 
 
 @story

@@ -341,3 +341,117 @@ async def test_a_counter_that_another_has_filled_is_waited_for(
     assert len(venue.rest_calls) == 1
     clock.advance_ns(2 * SECOND)
     assert await account.websocket_token() == "TOKEN"
+
+
+OTHER_ID = "0c9a1f5e-4f0b-5d43-9a52-0f8e6f3b7a22"
+
+
+async def test_searches_that_wait_together_share_one_read_of_the_venue(
+    venue: ScriptedVenue, account: KrakenAccount
+) -> None:
+    venue.endpoints |= {
+        "OpenOrders": {"open": {}},
+        "ClosedOrders": {
+            "closed": {
+                "O1": order_record(), "O2": order_record(cl_ord_id=OTHER_ID),
+                # Of somebody else, and no reason to doubt what is ours.
+                "O3": order_record(cl_ord_id="by-hand", status="sleeping"),
+            },
+            "count": 3,
+        },
+    }  # fmt: skip
+    asked = [(CLIENT_ID, SENT_NS), (OTHER_ID, SENT_NS - 30 * SECOND), ("never-sent", SENT_NS)]
+    found = await asyncio.gather(*(account.find_orders(i, since_ns=ns) for i, ns in asked))
+    assert [[state.order_id for state in states] for states in found] == [["O1"], ["O2"], []]
+    (opened,) = venue.calls_of("OpenOrders")
+    (closed,) = venue.calls_of("ClosedOrders")
+    assert "cl_ord_id" not in opened
+    assert "cl_ord_id" not in closed
+    assert closed["start"] == str(1_688_667_796 - 90)
+
+
+async def test_a_shared_read_with_a_nameless_record_leaves_it_to_the_venues_filter(
+    venue: ScriptedVenue, account: KrakenAccount
+) -> None:
+    def closed(params: dict[str, str]) -> dict[str, Any]:
+        records = {"O1": order_record(), "O9": order_record(cl_ord_id=None)}
+        named = {"O1": order_record()} if params.get("cl_ord_id") == CLIENT_ID else {}
+        records = named if "cl_ord_id" in params else records
+        return {"closed": records, "count": len(records)}
+
+    venue.endpoints |= {"OpenOrders": {"open": {}}, "ClosedOrders": closed}
+    asked = (account.find_orders(each, since_ns=SENT_NS) for each in (CLIENT_ID, OTHER_ID))
+    mine, other = await asyncio.gather(*asked)
+    assert ([state.order_id for state in mine], other) == (["O1"], [])
+    assert [call.get("cl_ord_id") for call in venue.calls_of("ClosedOrders")] == [
+        None, CLIENT_ID, OTHER_ID,
+    ]  # fmt: skip
+
+
+async def test_a_shared_read_that_fails_is_no_evidence_for_anybody(
+    venue: ScriptedVenue, account: KrakenAccount
+) -> None:
+    venue.endpoints |= {"OpenOrders": {"open": {}}, "ClosedOrders": "EService:Unavailable"}
+    asked = (account.find_orders(each, since_ns=SENT_NS) for each in (CLIENT_ID, OTHER_ID))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [QueryFailed, QueryFailed]
+
+
+async def test_a_search_outlives_the_one_that_took_it_along(
+    venue: ScriptedVenue, account: KrakenAccount
+) -> None:
+    venue.endpoints |= {
+        "OpenOrders": {"open": {}}, "ClosedOrders": {"closed": {"O1": order_record()}, "count": 1},
+    }  # fmt: skip
+    leader = asyncio.create_task(account.find_orders(OTHER_ID, since_ns=SENT_NS))
+    follower = asyncio.create_task(account.find_orders(CLIENT_ID, since_ns=SENT_NS))
+    await venue.until(lambda: bool(venue.calls_of("OpenOrders")))
+    leader.cancel()
+    (state,) = await follower
+    assert state.order_id == "O1"
+
+
+async def test_of_an_order_that_is_over_only_closed_ones_are_read(
+    venue: ScriptedVenue, account: KrakenAccount
+) -> None:
+    venue.endpoints["ClosedOrders"] = {"closed": {"O1": order_record()}, "count": 1}
+    (state,) = await account.find_orders(CLIENT_ID, since_ns=SENT_NS, is_over=True)
+    assert (state.order_id, state.is_terminal) == ("O1", True)
+    assert not venue.calls_of("OpenOrders")
+
+
+async def test_what_refreshes_leaves_the_reserve_to_proofs_but_does_not_starve(
+    venue: ScriptedVenue, transport: SocketTransport
+) -> None:
+    tier = Tier("small", rest_maximum=6, rest_decay=0.01, order_maximum=60, order_decay=1)
+    account = account_of(venue, transport, tier=tier, longest_wait_s=0.5)
+    venue.endpoints |= {
+        "BalanceEx": {}, "OpenOrders": {"open": {}}, "ClosedOrders": {"closed": {}, "count": 0},
+    }  # fmt: skip
+    # The first reads tell something new; after them half of the counter is spent.
+    await account.balances()
+    await account.find_orders(CLIENT_ID, since_ns=SENT_NS)
+    refreshing = asyncio.create_task(account.balances())
+    await asyncio.sleep(0.1)
+    await account.find_orders(CLIENT_ID, since_ns=SENT_NS)
+    assert len(venue.calls_of("BalanceEx")) == 1
+    await refreshing
+    assert [name for name, _, _ in venue.rest_calls if name != "Assets"][-1] == "BalanceEx"
+
+
+async def test_a_first_read_that_proves_nothing_gives_way_as_well(
+    venue: ScriptedVenue, transport: SocketTransport
+) -> None:
+    tier = Tier("tiny", rest_maximum=1, rest_decay=5, order_maximum=60, order_decay=1)
+    account = account_of(venue, transport, tier=tier)
+    venue.endpoints |= {
+        "OpenOrders": {"open": {}}, "ClosedOrders": {"closed": {}, "count": 0},
+        "TradeVolume": {"fees": {"SOLUSD": {"fee": "0.1"}}},
+    }  # fmt: skip
+    searching = asyncio.create_task(account.find_orders(CLIENT_ID, since_ns=SENT_NS))
+    # The second read of the search waits for the counter; the fees were asked for before it.
+    await venue.until(lambda: bool(venue.calls_of("OpenOrders")))
+    await account.taker_fees(["SOL/USD"])
+    assert searching.done()
+    private = [name for name, _, _ in venue.rest_calls if not name.startswith("Asset")]
+    assert private == ["OpenOrders", "ClosedOrders", "TradeVolume"]

@@ -216,4 +216,8 @@ def test_memory_is_bounded() -> None:
         apply(log, PENDING | {"order_id": f"O{index}"})
         apply(log, part(order_id=f"O{index}", exec_id=f"T{index}"))
     assert len(log._orders) == 10
-    assert len(log._fill_ids) == 10
+    assert len(log._fills) == 10
+    # What was forgotten was at the same moment: nothing from then on can be told whole.
+    (at_ns,) = {fill.venue_at_ns for fill in log._fills.values()}
+    assert log.fills_since(at_ns) is None
+    assert log.fills_since(at_ns + 1) == []

@@ -22,6 +22,7 @@ def test_counter_rises_by_cost_and_decays_to_zero() -> None:
     counter.add(14)
     assert counter.wait_s(1) == 0.0
     assert counter.wait_s(2) == pytest.approx(2.0)
+    assert counter.wait_s(1, share=0.8) == pytest.approx(6.0)
     clock.advance_ns(4 * SECOND)
     assert counter.level == pytest.approx(12.0)
     clock.advance_ns(1_000 * SECOND)

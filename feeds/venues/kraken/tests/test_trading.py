@@ -82,6 +82,7 @@ class Desk:
         self.token_number = 0
         self.session_errors: list[str] = []
         self.has_snapshot = True
+        self.snapshot: list[dict[str, Any]] = []
         self.is_mute = False
         self.on_order: Callable[[Socket, dict[str, Any]], Any] = self._ack
 
@@ -113,7 +114,7 @@ class Desk:
                     )
                 )
                 if self.has_snapshot:
-                    await socket.say(executions(1, kind="snapshot"))
+                    await socket.say(executions(1, *self.snapshot, kind="snapshot"))
             case "subscribe", "balances":
                 await socket.say(
                     scripted.ack_text(frame["req_id"], "balances"), json.dumps(BALANCES)
@@ -695,3 +696,61 @@ async def test_reads_go_through_to_the_account(
     assert await trading.taker_fees(["SOL/USD"]) == {"SOL/USD": Decimal("0.004")}
     assert await trading.server_time_ns() == 5_000_000_000
     await trading.cancel_all_after(0)
+
+
+def old_fill(exec_id: str, at: str) -> dict[str, Any]:
+    return trade(exec_id, 0.5, 0.5) | {"order_id": f"O-{exec_id}", "timestamp": at}
+
+
+OLD = [old_fill("T-NEW", "2023-09-22T10:33:05.000000Z"), old_fill("T-OLD", AT[:17] + "00.000000Z")]
+OLDEST_NS = 1_695_378_780_000_000_000
+
+
+async def test_a_snapshot_shows_every_fill_after_its_oldest_and_a_gap_ends_that(
+    desk: Desk, trading: KrakenTrading, seen: Seen, venue: ScriptedVenue
+) -> None:
+    desk.snapshot = OLD
+    assert trading.shown_fills(since_ns=OLDEST_NS + 1) is None
+    async with running(trading):
+        await seen.until(is_up)
+        # Fills at the very edge may be cut off; what is older is not shown at all.
+        assert trading.shown_fills(since_ns=OLDEST_NS) is None
+        shown = trading.shown_fills(since_ns=OLDEST_NS + 1)
+        assert shown is not None
+        assert [fill.fill_id for fill in shown] == ["T-NEW"]
+        params = {"cl_ord_id": "later", "symbol": "SOL/USD", "side": "buy", "order_qty": 1}
+        begun = pending(params) | {"order_id": "O-T-LATER"}
+        await venue.sockets[0].say(executions(2, begun, old_fill("T-LATER", AT)))
+        await seen.until(lambda s: len(s.of(CexFill)) == 3)
+        shown = trading.shown_fills(since_ns=OLDEST_NS + 1)
+        assert shown is not None
+        assert [fill.fill_id for fill in shown] == ["T-NEW", "T-LATER"]
+        await venue.sockets[0].say(executions(4, old_fill("T-4", AT)))
+        await seen.until(lambda s: any("from 2 to 4" in x.reason for x in s.of(CexLinkState)))
+        assert trading.shown_fills(since_ns=OLDEST_NS + 1) is None
+        assert not trading.shows_balances
+
+
+@pytest.mark.parametrize("snapshot", [[], [OLD[1] | {"timestamp": ""}]])
+async def test_a_snapshot_without_a_fill_to_go_by_shows_nothing(
+    snapshot: list[dict[str, Any]], desk: Desk, trading: KrakenTrading, seen: Seen
+) -> None:
+    desk.snapshot = snapshot
+    async with running(trading):
+        await seen.until(is_up)
+        assert trading.shown_fills(since_ns=OLDEST_NS + 1) is None
+
+
+async def test_balances_are_shown_while_no_open_order_holds_a_part_of_one(
+    desk: Desk, trading: KrakenTrading, seen: Seen, venue: ScriptedVenue
+) -> None:
+    params = {"cl_ord_id": "by-hand", "symbol": "SOL/USD", "side": "buy", "order_qty": 1}
+    desk.snapshot = [pending(params) | {"exec_type": "new", "order_status": "new"}]
+    async with running(trading):
+        await seen.until(is_up)
+        await seen.until(lambda s: bool(s.of(CexBalance)))
+        assert not trading.shows_balances
+        await venue.sockets[0].say(executions(2, entry("canceled")))
+        await seen.until(lambda s: any(state.is_terminal for state in s.of(CexOrderState)))
+        assert trading.shows_balances
+    assert not trading.shows_balances
