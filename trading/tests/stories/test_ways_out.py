@@ -206,6 +206,27 @@ async def test_stop_resending_ends_the_broadcasts_of_a_live_swap(scene: Scene) -
 
 
 @story
+async def test_an_order_wakes_the_engine_once_and_looking_for_orders_wakes_nobody(
+    scene: Scene,
+) -> None:
+    """Whoever looks at a wake-up and wakes itself by looking never sleeps again."""
+    engine = await parked(scene)
+    async with await psycopg.AsyncConnection.connect(scene.dsn, autocommit=True) as listener:
+        await listener.execute("LISTEN spreadline")
+        await orders_of(engine).take()
+        await order(scene, "keep")
+        await orders_of(engine).take()
+        await engine.until_idle()
+        await listener.execute("NOTIFY spreadline, 'the end'")
+        heard = []
+        async for note in listener.notifies(timeout=5):
+            heard.append(note.payload)
+            if note.payload == "the end":
+                break
+    assert heard.count("resolution") == 1
+
+
+@story
 async def test_an_order_taken_by_an_engine_that_died_is_carried_out_by_the_next(
     scene: Scene,
 ) -> None:
