@@ -120,6 +120,8 @@ def _results(
         for worker in workers:
             worker.join()
     finally:
+        # What nobody will take any more must not keep this process from its end.
+        todo.cancel_join_thread()
         for worker in workers:
             worker.terminate()
             worker.join()

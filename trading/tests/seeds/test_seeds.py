@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
 
 from arbsite.clock import SystemClock
+from arbsite.home import REPOSITORY
 from trading.proof.run import Figures, prove
 
 SEEDS = 2000
@@ -53,3 +55,24 @@ def test_a_book_side_that_orders_have_emptied_ends_no_proof(database_server: str
     """Found by a soak: orders of this life take every bid of the simulated book."""
     _, results = prove(database_server, [2487], jobs=1)
     assert [result.violations for result in results] == [()]
+
+
+BROKEN_WORKER = """
+from arbsite.errors import SetupError
+from trading.proof import preparing
+from trading.proof.run import prove
+
+preparing.create_database = lambda server, name: "postgresql://nobody@127.0.0.1:1/none"
+preparing.drop_database = lambda server, name: None
+try:
+    prove("", range(200_000), jobs=1)
+except SetupError:
+    print("said")
+"""
+
+
+def test_a_proof_whose_worker_cannot_begin_ends_with_all_its_seeds_undealt() -> None:
+    """The dealer's thread waited for ever for somebody to take what it had left."""
+    command = [sys.executable, "-c", BROKEN_WORKER]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=100)
+    assert (ended.returncode, ended.stdout) == (0, "said\n")
