@@ -51,6 +51,8 @@ try {
   await page.screenshot({ path: join(out, "sign-in.png") });
   await page.getByTestId("login-password").fill(process.env.CONSOLE_PASSWORD ?? "demo");
   await page.getByTestId("login-submit").click();
+  // A real desk takes its time over a password; leaving before would cancel the sign-in.
+  await page.getByTestId("engine-state").waitFor();
   for (const scenario of scenarios) {
     if (process.env.CONSOLE_URL === undefined) await page.request.post(`${base}/v1/demo/${scenario}`);
     for (const [name, path] of Object.entries(SCREENS)) {
