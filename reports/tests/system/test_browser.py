@@ -84,16 +84,16 @@ def _resume(page: Page) -> None:
 
 
 def _took_ms(page: Page, button: str, word: str) -> float:
-    """From the last click on `button` to the next paint of `word`."""
-    return float(
-        page.evaluate(
-            """([button, word]) => {
-                const start = window.clicked.findLast(([id]) => id === button)[1];
-                return window.seen.find(([seen, at]) => seen === word && at > start)[1] - start;
-            }""",
-            [button, word],
-        )
+    """From the last click on `button` to the next paint of `word`, which is waited for."""
+    took = page.wait_for_function(
+        """([button, word]) => {
+            const start = window.clicked.findLast(([id]) => id === button)[1];
+            const painted = window.seen.find(([seen, at]) => seen === word && at > start);
+            return painted && painted[1] - start;
+        }""",
+        arg=[button, word],
     )
+    return float(took.json_value())
 
 
 def test_spreads_move_and_trades_appear(page: Page, desk: Desk, pictures: Path) -> None:
@@ -263,6 +263,7 @@ def test_only_the_engine_can_say_paused(page: Page, desk: Desk, pictures: Path) 
         assert _attribute(page, "engine-state", "data-state") != "paused"
     _expect_state(page, "paused")
     # The earlier test paused once; this pause is painted only after the thaw.
+    page.wait_for_function("window.seen.at(-1)[0] === 'paused'")
     words = page.evaluate("window.seen")
     paused_at = [at for word, at in words if word == "paused"]
     assert len(paused_at) == while_frozen.count("paused") + 1
