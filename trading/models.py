@@ -48,7 +48,7 @@ class AssetConfig(models.Model):
     mode = models.CharField(max_length=16, default="live")
     leg_order = models.CharField(max_length=16, choices=LegOrder.choices, default=LegOrder.AUTO)
     min_edge_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(2))
-    min_profit_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal("0.05"))
+    min_profit_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal("0.25"))
     haircut_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(1))
     slippage_cap_bps = models.DecimalField(max_digits=9, decimal_places=3, default=Decimal(30))
     max_notional_usd = models.DecimalField(max_digits=38, decimal_places=18, default=Decimal(5000))

@@ -121,7 +121,7 @@ export function config(asset: string, nowMs: number): AssetConfig {
     mode: asset === "PYTH" ? "observe" : "live",
     leg_order: "auto",
     min_edge_bps: "2",
-    min_profit_usd: "0.05",
+    min_profit_usd: "0.25",
     haircut_bps: "1",
     slippage_cap_bps: "30",
     max_notional_usd: "20000",

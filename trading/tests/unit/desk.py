@@ -45,7 +45,9 @@ FAIR = 15_003
 
 
 def settings_of(**changes: Any) -> AssetSettings:
-    fields = {"asset": "SOL", "version": 1, "mode": "live", **changes}
+    # Five cents: these tests shrink a trade by each limit, down to a few dollars' worth.
+    least = Decimal("0.05")
+    fields = {"asset": "SOL", "version": 1, "mode": "live", "min_profit_usd": least, **changes}
     return AssetSettings(**fields)
 
 
