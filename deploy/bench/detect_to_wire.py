@@ -272,7 +272,8 @@ async def sample(
         while not (process.kraken.is_ready and process.solana.is_ready):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     if is_awake:
-        tasks.append(asyncio.create_task(stay_awake()))
+        engine, _ = firing_engine(CLOCK.now_ns(), 0)
+        tasks.append(asyncio.create_task(stay_awake(engine.rehearse)))
     gc.collect()
     gc.freeze()
     found: dict[str, list[Sample]] = {pace: [] for pace in PACES}

@@ -43,6 +43,7 @@ from feeds import bus_wire
 from feeds.market.events import BookUpdated, FeedProof, MarketEvent
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.sockets import SocketTransport
+from trading.engine.core import Engine
 from trading.process.awake import stay_awake
 
 CLOCK = SystemClock()
@@ -92,9 +93,9 @@ async def pace(rate: int, count: int, one: Callable[[int], Awaitable[None]]) -> 
 
 
 @asynccontextmanager
-async def sleepless(is_awake: bool) -> AsyncIterator[None]:
+async def sleepless(engine: Engine, is_awake: bool) -> AsyncIterator[None]:
     """Keep this loop as an engine keeps its own, or leave it as it is."""
-    task = asyncio.create_task(stay_awake()) if is_awake else None
+    task = asyncio.create_task(stay_awake(engine.rehearse)) if is_awake else None
     try:
         yield
     finally:
@@ -119,7 +120,7 @@ async def in_process(rate: int, count: int, *, parses: bool, is_awake: bool) -> 
             start_ns, worked_ns = time.perf_counter_ns(), time.thread_time_ns()
         bench.take(number, book, start_ns, worked_ns)
 
-    async with sleepless(is_awake):
+    async with sleepless(bench.desk.engine, is_awake):
         await pace(rate, count, one)
     return bench.row(_named("engine + parser" if parses else "engine alone", is_awake), rate)
 
@@ -199,7 +200,7 @@ async def over_socket(rate: int, count: int, *, is_awake: bool) -> list[object]:
             transport, url, SYMBOLS, clock=CLOCK, rng=seeded_random(1), sink=tick
         )  # fmt: skip
         task = asyncio.create_task(feed.run())
-        async with sleepless(is_awake):
+        async with sleepless(tick.bench.desk.engine, is_awake):
             await tick.is_over.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -34,6 +34,7 @@ from trading.engine.desk_facts import DeskFacts
 from trading.engine.engine_state import EngineModel, EngineState, Takers
 from trading.engine.heartbeat import Heartbeat
 from trading.engine.market_facts import MarketFacts
+from trading.engine.rehearsal import Rehearsal
 from trading.engine.staleness import VENUES, StalenessModel
 from trading.engine.trade_facts import TradeFacts
 from trading.intent import Effect, EngineInput
@@ -63,6 +64,8 @@ class Engine:
             **TradeFacts(self.state, decider).takers(),
             **Heartbeat(self.state, appraisal).takers(),
         }
+        self.rehearse = Rehearsal(self.state)
+        """Keeps the decision's code warm where there is time; decides and changes nothing."""
 
     # ---- the one entry point --------------------------------------------------------
 

@@ -207,7 +207,7 @@ class EngineHost:
         if parts.restored.unsure is not None:
             parts.gap.set()
         if self._is_awake:
-            tasks.start(stay_awake(), "awake")
+            tasks.start(stay_awake(parts.engine.rehearse), "awake")
 
     async def _take_from_bus(self) -> None:
         """Market events of the feed processes; the newest win when we fall behind."""
