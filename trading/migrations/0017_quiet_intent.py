@@ -1,8 +1,9 @@
 """The commit that an order waits for wakes nobody else.
 
 Every insert into the outbox woke the relay, whose own transaction then shared the cores with
-the two messages about to leave. A LIVE decision is followed within the turn by what became of
-its trade, and that row wakes the relay for both; one that is only stored wakes it itself.
+the two messages about to leave. A LIVE decision is soon followed by what becomes of its trade,
+and that row wakes the relay for both (it looks every second besides); a decision that is only
+stored wakes it itself.
 """
 
 from django.db import migrations
