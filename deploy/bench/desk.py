@@ -24,19 +24,17 @@ from feeds.market.ticks import sqrt_price_from_tick
 from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
 from feeds.venues.kraken.wire import decode_frame
+from trading.effects import Effect, Execute, SignalSeen
 from trading.engine.core import Engine
-from trading.intent import (
-    AssetSettings,
-    Effect,
-    Execute,
+from trading.inputs import (
     FeesKnown,
     HoldingsKnown,
     IntentRefused,
     ModeApplied,
     SettingsApplied,
-    SignalSeen,
     VenuesReady,
 )
+from trading.intent import AssetSettings
 
 ASSETS = 20
 # Raw quote (6 decimals) per raw base (9 decimals) of a price of one tick.

@@ -135,7 +135,7 @@ def firing_engine(at_ns: int, number: int) -> tuple[Any, BookUpdated]:
     `number` tells the pools apart: the same swap would have the same signature.
     """
     from trading.engine.core import Engine
-    from trading.intent import SettingsApplied
+    from trading.inputs import SettingsApplied
     from trading.tests.unit.desk import FAIR, book, settings_of, setup_events
 
     spec = seeding.market_of("SOL").spec
@@ -246,7 +246,7 @@ class Process:
 
     async def fire(self, number: int) -> None:
         """One sample: the book, the intent, both sends; back when the trade is closed."""
-        from trading.intent import Execute, NoteWindow
+        from trading.effects import Execute, NoteWindow
 
         engine, book = firing_engine(CLOCK.now_ns(), number)
         self.refused = ""

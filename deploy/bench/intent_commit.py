@@ -61,7 +61,7 @@ async def measure(url: str, count: int) -> list[dict[str, Any]]:
 async def record(store: Any, count: int, prefix: int, pause_s: float) -> list[float]:
     """Record intents and end their trades, so that each finds an idle desk; ms each."""
     from arbsite.clock import uuid7
-    from trading.intent import NoteWindow
+    from trading.effects import NoteWindow
     from trading.tests.intents import make_intent, make_settings, make_window, planned
 
     took_ms = []

@@ -40,7 +40,7 @@ from feeds.market.events import FeedProof, MarketEvent
 from feeds.recording.market import MarketContent, MarketRecorder, describe
 from feeds.recording.writer import Spool
 from feeds.venues.kraken.feed import KrakenFeed
-from trading.intent import EngineInput
+from trading.inputs import EngineInput
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal, start_journal
 from trading.tests.unit.builders import make_spec

@@ -17,26 +17,20 @@ import msgspec
 from arbsite.events import Mode
 from feeds.market.events import MarketEvent
 from feeds.market.spec import MarketSpec
+from trading.effects import Effect, Execute, NoteWindow, RequestResume, RequestStop
 from trading.engine.core import Engine
 from trading.engine.engine_state import EngineModel
-from trading.intent import (
-    AssetSettings,
-    Effect,
+from trading.inputs import (
     EngineInput,
-    Execute,
     FeesKnown,
-    Intent,
     IntentRefused,
     ModeApplied,
-    NoteWindow,
-    RequestResume,
-    RequestStop,
     SettingsApplied,
     TimerFired,
     TradeClosed,
     VenuesReady,
-    WindowRow,
 )
+from trading.intent import AssetSettings, Intent, WindowRow
 from trading.paper.draws import Streams
 from trading.paper.executor import PaperExecutor
 from trading.paper.ledger import PaperLedger, Rebalancing

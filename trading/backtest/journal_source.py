@@ -13,7 +13,8 @@ from typing import get_args
 
 from feeds.market.events import MarketEvent
 from feeds.market.spec import MarketSpec
-from trading.intent import AssetSettings, FeesKnown, HoldingsKnown, SettingsApplied
+from trading.inputs import FeesKnown, HoldingsKnown, SettingsApplied
+from trading.intent import AssetSettings
 from trading.journal.replaying import inputs_of, open_journal, setup_of
 
 _FACTS = get_args(MarketEvent)

@@ -8,13 +8,13 @@ Pure; called by those who take the engine's inputs (`market_facts`, `desk_facts`
 from __future__ import annotations
 
 from feeds.market.spec import DIRECTIONS
+from trading.effects import Effect, SignalSeen
 from trading.engine.asset_state import AssetState
 from trading.engine.decision import Decider
 from trading.engine.engine_state import EngineState
 from trading.engine.feed_state import UNSEEN
 from trading.engine.routed import is_pool_fault
 from trading.engine.scene import fault_of
-from trading.intent import Effect, SignalSeen
 from trading.windows import Source
 
 

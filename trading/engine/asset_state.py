@@ -18,6 +18,7 @@ from feeds.market.spec import DIRECTIONS, MARK_SYMBOLS, Direction, MarketSpec
 from risk.anomaly import BasisDetector, BasisModel
 from risk.gates import GateLimits
 from trading.bidding import Congestion, OddsTable
+from trading.effects import Execute
 from trading.engine.anchor import Anchor
 from trading.engine.evaluation import Sized
 from trading.engine.feed_state import SOL_SYMBOL, PoolCurve
@@ -26,7 +27,8 @@ from trading.engine.looks import Look, edge_bounds, look
 from trading.engine.projection import OwnTrades
 from trading.engine.staleness import StalenessModel, StalenessWatch
 from trading.engine.terms import Terms
-from trading.intent import AssetSettings, DayUsage, Execute, SlackSplit
+from trading.inputs import DayUsage
+from trading.intent import AssetSettings, SlackSplit
 from trading.landing import FILLING_PRIOR, Posterior
 from trading.legs import OrderModel
 from trading.openings import Opening, SharedOdds

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from arbsite.events import Mode, strictest
-from trading.intent import ModeApplied
+from trading.inputs import ModeApplied
 
 GLOBAL: Final = "*"
 _APPLIED_KEPT = 20

@@ -27,6 +27,7 @@ from feeds.market.events import (
     VenueStatus,
 )
 from feeds.market.spec import MarketSpec
+from trading.effects import Effect
 from trading.engine import board
 from trading.engine.appraisal import Appraisal
 from trading.engine.decision import Decider
@@ -37,7 +38,7 @@ from trading.engine.market_facts import MarketFacts
 from trading.engine.rehearsal import Rehearsal
 from trading.engine.staleness import VENUES, StalenessModel
 from trading.engine.trade_facts import TradeFacts
-from trading.intent import Effect, EngineInput
+from trading.inputs import EngineInput
 
 RESUME_AFTER_NS: Final = 30_000_000_000
 STALE_PAUSE_NS: Final = 10_000_000_000

@@ -14,6 +14,7 @@ from feeds.market.pools import QuoteRefused
 from feeds.market.spec import DIRECTIONS, Direction
 from risk.candidate import GateState
 from risk.gates import Refused, check
+from trading.effects import Effect, Execute, NoteWindow
 from trading.engine.anchor import PROBE, STATE_GATES, VALUE_GATES, Anchor
 from trading.engine.asset_state import AssetState, Decision, Said
 from trading.engine.engine_state import EngineState
@@ -24,7 +25,7 @@ from trading.engine.looks import Look
 from trading.engine.projection import reservation_of, swaps_of
 from trading.engine.routed import OF_THE_AMOUNT, priced_route, route_in_force
 from trading.engine.scene import fault_beside_pool, rebuild_terms, scene_of, snapshot_of
-from trading.intent import Effect, Execute, NoteWindow, WindowRow
+from trading.intent import WindowRow
 from trading.windows import CLOSE_FRACTION, Priced, Source, WindowTracker
 
 # A window ends at half of what opens it; what is worth less than this is not priced.

@@ -6,18 +6,17 @@ go (`trade_facts`).
 
 from __future__ import annotations
 
+from trading.effects import Effect, RequestStop
 from trading.engine.appraisal import Appraisal
 from trading.engine.engine_state import EngineState, Takers
-from trading.intent import (
+from trading.inputs import (
     ChainFeesKnown,
     DayUsage,
     DeskUsage,
-    Effect,
     FeesKnown,
     HoldingsKnown,
     ModeApplied,
     OutcomesKnown,
-    RequestStop,
     SettingsApplied,
     SlackKnown,
     VenuesReady,

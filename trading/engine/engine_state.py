@@ -16,21 +16,14 @@ from feeds.market.spec import MarketSpec
 from risk.anomaly import BasisModel
 from risk.candidate import DeskRoom, GateLimits
 from trading.bidding import congestion_named
+from trading.effects import Effect
 from trading.engine.asset_state import AssetState
 from trading.engine.controls import Controls
 from trading.engine.feed_state import FeedState
 from trading.engine.projection import Reservations
 from trading.engine.staleness import StalenessModel
-from trading.intent import (
-    AssetSettings,
-    ChainFeesKnown,
-    DeskUsage,
-    Effect,
-    FeesKnown,
-    Intent,
-    LandingOutcome,
-    VenuesReady,
-)
+from trading.inputs import ChainFeesKnown, DeskUsage, FeesKnown, LandingOutcome, VenuesReady
+from trading.intent import AssetSettings, Intent
 from trading.legs import OrderModel
 from trading.openings import SharedOdds, opening_named
 

@@ -13,7 +13,8 @@ from trading.engine.asset_state import AssetState
 from trading.engine.engine_state import EngineState
 from trading.engine.evaluation import Sized
 from trading.engine.projection import fee_bound_lamports, swaps_of
-from trading.intent import FeesKnown, WindowRow
+from trading.inputs import FeesKnown
+from trading.intent import WindowRow
 from trading.route_quoted import RouteQuoted
 
 _MS: Final = 1_000_000

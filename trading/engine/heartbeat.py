@@ -6,11 +6,12 @@ refused for a reason that time cures is asked again. Pure; called by the engine.
 
 from __future__ import annotations
 
+from trading.effects import Effect
 from trading.engine.appraisal import Appraisal
 from trading.engine.asset_state import AssetState
 from trading.engine.engine_state import EngineState, Takers
 from trading.engine.gate_view import gate_state_of
-from trading.intent import Effect, TimerFired
+from trading.inputs import TimerFired
 
 
 class Heartbeat:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 from risk.gates import GateLimits, GateState
-from trading.intent import ModeApplied, RequestStop
+from trading.effects import RequestStop
+from trading.inputs import ModeApplied
 
 CLOCK_RULE: Final = "clock_skew"
 DEPEG_RULE: Final = "depeg"

@@ -21,10 +21,10 @@ from feeds.market.events import (
     VenueStatus,
 )
 from feeds.market.spec import MARK_SYMBOLS
+from trading.effects import Effect
 from trading.engine.appraisal import Appraisal
 from trading.engine.asset_state import AssetState, spec_from_instrument
 from trading.engine.engine_state import EngineState, Takers
-from trading.intent import Effect
 from trading.route_quoted import RouteQuoted
 
 

@@ -16,7 +16,8 @@ import msgspec
 from arbsite.units import decimal_from_int
 from feeds.market.events import BookUpdated
 from trading.compute_units import PRIOR_UNITS
-from trading.intent import HoldingsKnown, Intent, TradeClosed, TradeProgressed
+from trading.inputs import HoldingsKnown, TradeClosed, TradeProgressed
+from trading.intent import Intent
 
 _ZERO = Decimal(0)
 _SIGNATURE_LAMPORTS = 5_000

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from feeds.market.events import VenueName
-from trading.intent import ModeApplied, RequestResume, RequestStop
+from trading.effects import RequestResume, RequestStop
+from trading.inputs import ModeApplied
 
 VENUES: Final[tuple[VenueName, ...]] = get_args(VenueName)
 RULES: Final[dict[VenueName, str]] = {"kraken": "kraken_stale", "solana": "solana_stale"}

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from trading.effects import Effect
 from trading.engine.asset_state import AssetState
 from trading.engine.decision import Decider
 from trading.engine.engine_state import EngineState, Takers
-from trading.intent import (
-    Effect,
-    IntentRefused,
-    LandingOutcome,
-    TradeClosed,
-    TradeProgressed,
-)
+from trading.inputs import IntentRefused, LandingOutcome, TradeClosed, TradeProgressed
 
 
 class TradeFacts:

@@ -19,6 +19,7 @@ from arbsite.clock import uuid7
 from arbsite.errors import NotSent, OutcomeUnknown
 from arbsite.logs import bound_intent, event_logger
 from feeds.venues.base import CexFill, TxSighting
+from trading.effects import NoteWindow
 from trading.engine.projection import swaps_of
 from trading.execution import attempts
 from trading.execution.booking import TradeRecords
@@ -26,7 +27,8 @@ from trading.execution.open_trade import DATABASE_RETRY_S, Floor
 from trading.execution.order_rate import OrderRate
 from trading.execution.ports import Desk
 from trading.execution.runner import TradeRunner, VenueEvent
-from trading.intent import Intent, IntentRefused, NoteWindow
+from trading.inputs import IntentRefused
+from trading.intent import Intent
 from trading.needs import needs_of
 from trading.records import AttemptRecord, PersonsOrder, TradeRecord
 from trading.storage.rows import risk_day

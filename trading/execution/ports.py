@@ -14,7 +14,8 @@ from arbsite.clock import Clock
 from arbsite.events import Mode
 from feeds.venues.base import CexTrading, DexTrading
 from trading.execution.residual import HedgeMarket, ResidualLimits
-from trading.intent import MAX_INTENT_AGE_NS, AssetSettings, EngineInput, Intent
+from trading.inputs import EngineInput
+from trading.intent import MAX_INTENT_AGE_NS, AssetSettings, Intent
 from trading.needs import Funds
 from trading.records import TradeRecord
 from trading.storage.store import TradeStore

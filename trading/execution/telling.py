@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from trading.execution import booking
-from trading.intent import EngineInput, TradeClosed, TradeProgressed
+from trading.inputs import EngineInput, TradeClosed, TradeProgressed
 from trading.records import AttemptRecord, TradeRecord
 
 ToldOutcome = Literal["both", "partial", "missed", "hedged", "operator", "stale"]

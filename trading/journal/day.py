@@ -34,21 +34,19 @@ from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.kraken.framed import FrameInHand
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.rpc_channel import RpcEndpoint
-from trading.intent import (
-    AssetSettings,
+from trading.effects import Execute, NoteWindow
+from trading.inputs import (
     EngineInput,
-    Execute,
     FeesKnown,
     HoldingsKnown,
-    Intent,
     ModeApplied,
-    NoteWindow,
     SettingsApplied,
     TimerFired,
     TradeClosed,
     TradeProgressed,
     VenuesReady,
 )
+from trading.intent import AssetSettings, Intent
 from trading.journal.format import DECISION, DIGEST_BYTES, EngineSetup, decode_decision
 from trading.journal.keeper import start_journal
 from trading.journal.replaying import open_journal

@@ -19,16 +19,10 @@ from feeds.market.events import BookUpdated
 from feeds.market.spec import MarketSpec
 from feeds.recording.format import Record
 from feeds.venues.kraken.framed import FramedBooks
+from trading.effects import Effect, Execute, NoteWindow, RequestResume, RequestStop
 from trading.engine.core import RESUME_AFTER_NS, STALE_PAUSE_NS, Engine
 from trading.engine.engine_state import EngineModel
-from trading.intent import (
-    Effect,
-    EngineInput,
-    Execute,
-    NoteWindow,
-    RequestResume,
-    RequestStop,
-)
+from trading.inputs import EngineInput
 
 JOURNAL_VERSION: Final = 2
 """Grows when an older reader would misread; a new kind of input does not need it."""

@@ -18,8 +18,9 @@ from feeds.market.events import BookInvalidated, BookUpdated, MarketEvent
 from feeds.recording.format import GAP, Record
 from feeds.recording.writer import Entry, Spool, SpoolLimits
 from feeds.venues.kraken.framed import FrameInHand
+from trading.effects import Effect, SignalSeen
 from trading.engine.core import Engine
-from trading.intent import Effect, EngineInput, SignalSeen
+from trading.inputs import EngineInput
 from trading.journal.format import (
     BOOK_FRAME,
     DECISION,

@@ -15,8 +15,9 @@ import msgspec
 from arbsite.errors import UNREADABLE, FeedCorrupt, SetupError
 from feeds.recording.format import GAP, Record
 from feeds.recording.reader import Recording, Segment, open_runs
+from trading.effects import SignalSeen
 from trading.engine.core import Engine
-from trading.intent import EngineInput, SignalSeen
+from trading.inputs import EngineInput
 from trading.journal.format import (
     DECISION,
     DIGEST_BYTES,

@@ -25,14 +25,8 @@ from feeds.market.pools import QuoteRefused
 from feeds.market.spec import MarketSpec
 from feeds.venues.base import Side
 from trading.compute_units import PRIOR_UNITS
-from trading.intent import (
-    AssetSettings,
-    ChainFeesKnown,
-    EngineInput,
-    Intent,
-    LegOrder,
-    TradeProgressed,
-)
+from trading.inputs import ChainFeesKnown, EngineInput, TradeProgressed
+from trading.intent import AssetSettings, Intent, LegOrder
 from trading.paper.book import PaperBook
 from trading.paper.draws import Congestion, Streams, goes_first, land_chance, round_trip_ns
 from trading.paper.model import PaperModel

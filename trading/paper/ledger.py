@@ -14,7 +14,7 @@ import msgspec
 
 from arbsite.units import int_from_decimal_floor
 from feeds.market.spec import MarketSpec
-from trading.intent import DayUsage, HoldingsKnown
+from trading.inputs import DayUsage, HoldingsKnown
 from trading.paper.trade import PaperTrade
 
 _ZERO = Decimal(0)

@@ -15,7 +15,8 @@ import msgspec
 from arbsite.units import EXACT, decimal_from_int
 from feeds.market.spec import Direction
 from feeds.venues.base import Side
-from trading.intent import AssetSettings, Intent, LegOrder, PnlTerms, TradeClosed
+from trading.inputs import TradeClosed
+from trading.intent import AssetSettings, Intent, LegOrder, PnlTerms
 from trading.paper.book import Met
 from trading.paper.draws import Stream
 from trading.pricing import LAMPORTS_PER_SOL_DIGITS, realised_pnl

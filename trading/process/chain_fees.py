@@ -16,7 +16,8 @@ from arbsite.logs import event_logger
 from feeds.market.spec import Direction
 from feeds.venues.base import LandingFee
 from trading.compute_units import ROUTE, ComputeLimits
-from trading.intent import ChainFeesKnown, Intent
+from trading.inputs import ChainFeesKnown
+from trading.intent import Intent
 
 log = event_logger(__name__)
 READ_EVERY_S = 2.0

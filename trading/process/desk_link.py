@@ -19,7 +19,8 @@ from arbsite.clock import Clock
 from arbsite.errors import DomainError
 from arbsite.logs import event_logger
 from risk import services as risk
-from trading.intent import EngineInput, RequestResume, RequestStop, SettingsApplied
+from trading.effects import RequestResume, RequestStop
+from trading.inputs import EngineInput, SettingsApplied
 from trading.process.desk_state import DeskState
 from trading.storage.lease import Lease
 

@@ -16,14 +16,8 @@ import msgspec
 from arbsite.clock import Clock, at_from_ns, ns_from_at
 from arbsite.events import Mode, StopReason, strictest
 from risk.candidate import DeskRoom
-from trading.intent import (
-    AssetSettings,
-    DayUsage,
-    DeskUsage,
-    LandingOutcome,
-    ModeApplied,
-    OutcomesKnown,
-)
+from trading.inputs import DayUsage, DeskUsage, LandingOutcome, ModeApplied, OutcomesKnown
+from trading.intent import AssetSettings
 from trading.storage.store import TradeStore
 
 COMMANDS_REMEMBERED = 20

@@ -31,23 +31,15 @@ from feeds.venues.base import (
 )
 from feeds.venues.kraken.framed import FrameInHand
 from trading.compute_units import ComputeLimits
+from trading.effects import Effect, Execute, NoteWindow, RequestResume, RequestStop, SignalSeen
 from trading.execution.executor import Executor
 from trading.execution.hedge_market import hedge_market
 from trading.execution.outage import Outage
 from trading.execution.ports import Desk, HedgeMarket, OrdersPerMinute
 from trading.execution.residual import ResidualLimits
 from trading.execution.resolution_orders import ResolutionOrders
-from trading.intent import (
-    Effect,
-    EngineInput,
-    Execute,
-    Intent,
-    NoteWindow,
-    RequestResume,
-    RequestStop,
-    SignalSeen,
-    TradeClosed,
-)
+from trading.inputs import EngineInput, TradeClosed
+from trading.intent import Intent
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal
 from trading.process.balance_watch import BalanceWatch

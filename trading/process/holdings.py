@@ -18,7 +18,7 @@ from arbsite.events import InventoryFrame, InventoryRow
 from feeds.market.spec import MarketSpec
 from feeds.venues.base import CexBalance, CexTrading, DexTrading, TokenBalance
 from trading.execution.booking import LAMPORT_DECIMALS, SOL
-from trading.intent import HoldingsKnown
+from trading.inputs import HoldingsKnown
 from trading.needs import Funds
 
 DRIFT_LIMIT_PCT = 40.0

@@ -26,10 +26,7 @@ from feeds.venues.base import (
     DexEvent,
 )
 from trading.execution.recovery import keep_reconciling, recover
-from trading.intent import (
-    TimerFired,
-    WindowsRestored,
-)
+from trading.inputs import TimerFired, WindowsRestored
 from trading.process.awake import stay_awake
 from trading.process.balance_watch import LOOK_EVERY_S
 from trading.process.chain_fees import READ_EVERY_S

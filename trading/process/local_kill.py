@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arbsite.events import Mode
 from arbsite.logs import event_logger
-from trading.intent import ModeApplied
+from trading.inputs import ModeApplied
 
 log = event_logger(__name__)
 LOOK_EVERY_S = 0.05

@@ -18,7 +18,7 @@ import psycopg
 from arbsite.logs import event_logger
 from feeds.market.spec import MarketSpec
 from trading.execution.residual import HedgeMarket
-from trading.intent import TradeClosed
+from trading.inputs import TradeClosed
 from trading.storage.store import TradeStore
 
 log = event_logger(__name__)

@@ -13,7 +13,8 @@ from prometheus_client import Counter
 from arbsite import metrics
 from arbsite.events import MODES_BY_STRICTNESS, StatusFrame
 from feeds.assembly import Venues
-from trading.intent import NoteWindow, TradeClosed
+from trading.effects import NoteWindow
+from trading.inputs import TradeClosed
 from trading.records import TradeRecord
 
 

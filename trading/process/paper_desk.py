@@ -24,16 +24,10 @@ from arbsite.events import Mode
 from arbsite.logs import event_logger
 from feeds.market.events import BookUpdated, MarketEvent, PoolUpdated
 from feeds.market.spec import MarketSpec
+from trading.effects import NoteWindow
 from trading.engine.engine_state import EngineState
-from trading.intent import (
-    AssetSettings,
-    EngineInput,
-    HoldingsKnown,
-    Intent,
-    IntentRefused,
-    NoteWindow,
-    TradeClosed,
-)
+from trading.inputs import EngineInput, HoldingsKnown, IntentRefused, TradeClosed
+from trading.intent import AssetSettings, Intent
 from trading.paper.executor import PaperExecutor
 from trading.paper.ledger import SOL_DIGITS, PaperLedger
 from trading.paper.model import PaperModel

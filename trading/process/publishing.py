@@ -12,8 +12,9 @@ from arbsite import bus as bus_port
 from arbsite import events
 from arbsite.events import VenueHealth
 from trading.bound_quote import bound_quote
+from trading.effects import NoteWindow
 from trading.execution.executor import Executor
-from trading.intent import Intent, NoteWindow
+from trading.intent import Intent
 from trading.process.desk_state import DeskFigures, DeskState
 from trading.process.latency import RollingLatency
 

@@ -23,7 +23,7 @@ from trading.engine.asset_state import AssetState
 from trading.engine.engine_state import EngineState
 from trading.engine.routed import needs_route
 from trading.engine.scene import available_of, fault_beside_pool, mark_of
-from trading.intent import EngineInput
+from trading.inputs import EngineInput
 from trading.route_quoted import RouteQuoted
 from trading.sizing import (
     Ladder,

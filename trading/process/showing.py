@@ -12,9 +12,9 @@ import psycopg
 from arbsite.clock import Clock, at_from_ns
 from arbsite.logs import event_logger
 from feeds.assembly import Venues
+from trading.effects import NoteWindow, SignalSeen
 from trading.engine.core import Engine
 from trading.execution.executor import Executor
-from trading.intent import NoteWindow, SignalSeen
 from trading.process.desk_state import DeskState
 from trading.process.measure import Measure
 from trading.process.publishing import Pictures

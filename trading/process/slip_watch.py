@@ -17,7 +17,8 @@ import psycopg
 from arbsite import metrics
 from arbsite.clock import Clock
 from arbsite.logs import event_logger
-from trading.intent import Intent, SlackKnown
+from trading.inputs import SlackKnown
+from trading.intent import Intent
 from trading.records import AttemptRecord, TradeRecord
 from trading.slippage import TRADES_KEPT, LegResult, Slips, slips_of, split_of
 from trading.storage.store import TradeStore

@@ -18,7 +18,7 @@ from arbsite.errors import QueryFailed
 from arbsite.logs import event_logger
 from feeds.assembly import Venues
 from feeds.market.spec import MarketSpec
-from trading.intent import EngineInput, FeesKnown, VenuesReady
+from trading.inputs import EngineInput, FeesKnown, VenuesReady
 from trading.process.holdings import Holdings
 from trading.process.publishing import Pictures
 from trading.storage.store import TradeStore

@@ -27,19 +27,12 @@ from feeds.venues.base import (
     TokenBalance,
     TxSighting,
 )
+from trading.effects import Effect, Execute, NoteWindow, RequestStop
 from trading.engine.core import Engine
 from trading.execution.executor import Executor
 from trading.execution.ports import Desk
 from trading.execution.recovery import keep_reconciling, recover
-from trading.intent import (
-    Effect,
-    EngineInput,
-    Execute,
-    NoteWindow,
-    RequestStop,
-    SettingsApplied,
-    WindowsRestored,
-)
+from trading.inputs import EngineInput, SettingsApplied, WindowsRestored
 from trading.process.desk_state import DeskState
 from trading.process.holdings import Holdings
 from trading.proof import market

@@ -18,7 +18,7 @@ from feeds.market.events import (
 )
 from feeds.still_venues import SYMBOL, SimVenues
 from trading.execution.ports import HedgeMarket
-from trading.intent import EngineInput, FeesKnown, TimerFired, VenuesReady
+from trading.inputs import EngineInput, FeesKnown, TimerFired, VenuesReady
 
 
 def touch(venues: SimVenues) -> HedgeMarket | None:

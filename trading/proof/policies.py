@@ -25,7 +25,8 @@ from feeds.venues.base import (
 )
 from feeds.venues.kraken.trading import KrakenTrading
 from feeds.venues.solana.trading import SolanaTrading
-from trading.intent import AssetSettings, Intent, NoteWindow
+from trading.effects import NoteWindow
+from trading.intent import AssetSettings, Intent
 from trading.needs import Need
 from trading.records import AttemptRecord
 from trading.storage.store import TradeStore

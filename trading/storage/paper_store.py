@@ -21,7 +21,9 @@ from arbsite import events
 from arbsite.clock import Clock, at_from_ns
 from arbsite.errors import Fenced
 from arbsite.events import Mode, TradeRow, strictest
-from trading.intent import AssetSettings, DayUsage, Intent, NoteWindow
+from trading.effects import NoteWindow
+from trading.inputs import DayUsage
+from trading.intent import AssetSettings, Intent
 from trading.paper.trade import PaperTrade
 from trading.paper_view import open_row, row_of
 from trading.storage import rows

@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 
 from arbsite import events
 from arbsite.clock import at_from_ns
-from trading.intent import Intent, NoteWindow, WindowRow
+from trading.effects import NoteWindow
+from trading.intent import Intent, WindowRow
 from trading.needs import Need
 from trading.records import (
     AttemptRecord,

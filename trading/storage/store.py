@@ -27,7 +27,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from arbsite import events
 from arbsite.clock import Clock
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown, ResidualMoved
-from trading.intent import AssetSettings, Intent, NoteWindow, WindowRow
+from trading.effects import NoteWindow
+from trading.intent import AssetSettings, Intent, WindowRow
 from trading.needs import Need
 from trading.records import AttemptRecord, DayRelease, TradeRecord
 from trading.storage import rows

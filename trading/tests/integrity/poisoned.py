@@ -35,7 +35,8 @@ from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.kraken.framed import FrameInHand
 from feeds.venues.solana.feed import SolanaFeed
 from feeds.venues.solana.rpc_channel import RpcEndpoint
-from trading.intent import Effect, Execute, Intent, RequestStop
+from trading.effects import Effect, Execute, RequestStop
+from trading.intent import Intent
 from trading.journal.day import START_NS, ScriptedDesk
 
 MS = 1_000_000

@@ -16,7 +16,7 @@ from feeds.recording.format import Record
 from feeds.tests.test_decoder_fuzz import mutated
 from feeds.venues.kraken.framed import FrameInHand
 from feeds.venues.kraken.tests.desk import ASKS, BIDS, Desk, book_text, checksum_of, snapshot_text
-from trading.intent import EngineInput
+from trading.inputs import EngineInput
 from trading.journal.format import BOOK_FRAME, INPUT, EngineSetup, InputReader
 from trading.journal.keeper import start_journal
 from trading.journal.replaying import inputs_of, open_journal, replay

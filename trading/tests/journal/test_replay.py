@@ -16,8 +16,8 @@ from arbsite.errors import FeedCorrupt, SetupError
 from feeds.recording.format import GAP, Record
 from feeds.recording.segments import SegmentWriter, segments_in
 from feeds.recording.writer import SpoolLimits
+from trading.effects import Execute, NoteWindow
 from trading.engine.engine_state import EngineModel
-from trading.intent import Execute, NoteWindow
 from trading.journal.format import (
     DECISION,
     DIGEST_BYTES,

@@ -15,17 +15,10 @@ from arbsite.clock import LoopClock
 from arbsite.events import Mode
 from feeds.market.events import FeedProof, MarketEvent, SlotAdvanced
 from feeds.tests.conformance.venues import run_patient
+from trading.effects import Execute, NoteWindow
 from trading.engine.core import Engine
-from trading.intent import (
-    EngineInput,
-    Execute,
-    FeesKnown,
-    Intent,
-    IntentRefused,
-    NoteWindow,
-    TimerFired,
-    TradeClosed,
-)
+from trading.inputs import EngineInput, FeesKnown, IntentRefused, TimerFired, TradeClosed
+from trading.intent import Intent
 from trading.process.paper_desk import PaperDesk
 from trading.storage.lease import Lease
 from trading.storage.paper_store import PaperStore

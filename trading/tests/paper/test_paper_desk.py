@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from trading.intent import DayUsage, HoldingsKnown
+from trading.inputs import DayUsage, HoldingsKnown
 from trading.storage.paper_store import ABANDONED
 from trading.tests.paper.rig import WIDE, Rig, story
 

@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 from arbsite.clock import seeded_random
 from feeds.market.events import BookUpdated, MarketEvent, PoolUpdated, SlotAdvanced
 from trading.compute_units import ComputeLimit
-from trading.intent import (
-    AssetSettings,
-    EngineInput,
-    Intent,
-    LegOrder,
-    TradeClosed,
-    TradeProgressed,
-)
+from trading.inputs import EngineInput, TradeClosed, TradeProgressed
+from trading.intent import AssetSettings, Intent, LegOrder
 from trading.paper.executor import PaperExecutor
 from trading.paper.ledger import PaperLedger
 from trading.paper.model import LandingModel, PaperModel, WireModel

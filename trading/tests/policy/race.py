@@ -32,20 +32,18 @@ from feeds.sim.solana.server import RPC_LATENCY
 from feeds.sim.tests.solana.chain_bench import signed_swap
 from feeds.sim.truth import TruthStore
 from feeds.sim.world import World
+from trading.effects import Execute, NoteWindow
 from trading.engine.core import Engine
-from trading.intent import (
+from trading.inputs import (
     ChainFeesKnown,
     EngineInput,
-    Execute,
     FeesKnown,
     HoldingsKnown,
-    Intent,
-    NoteWindow,
     SettingsApplied,
     TradeClosed,
     VenuesReady,
-    WindowRow,
 )
+from trading.intent import Intent, WindowRow
 from trading.tests.unit.desk import MS, heartbeat, instrument, mode, settings_of
 
 START_NS = 1_790_000_000_000_000_000

@@ -9,7 +9,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from trading.execution.residual import HedgeMarket
-from trading.intent import TradeClosed
+from trading.inputs import TradeClosed
 from trading.models import Markout
 from trading.process.markouts import HORIZONS_S, PATIENCE_NS, Markouts
 from trading.records import TradeRecord

@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown
 from risk import services as risk
 from risk.models import Control, RiskDay
-from trading.intent import NoteWindow
+from trading.effects import NoteWindow
 from trading.models import AssetConfig, Attempt, Opportunity, Outbox, Trade
 from trading.records import DayRelease, TradeRecord
 from trading.storage.rows import risk_day

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 from arbsite.clock import ManualClock
 from arbsite.errors import Fenced
 from risk.models import RiskDay
-from trading.intent import LandingOutcome
+from trading.inputs import LandingOutcome
 from trading.models import Fill, LedgerEntry, Outbox, Trade
 from trading.process.desk_state import DeskState
 from trading.records import AttemptRecord, DayRelease, FillRecord, LedgerLine, TradeRecord

@@ -27,7 +27,8 @@ from trading.execution.executor import Executor
 from trading.execution.ports import Desk, HedgeMarket, Protocolled
 from trading.execution.recovery import keep_reconciling, recover
 from trading.execution.residual import ResidualLimits
-from trading.intent import EngineInput, Intent, LegOrder, TradeClosed
+from trading.inputs import EngineInput, TradeClosed
+from trading.intent import Intent, LegOrder
 from trading.process.restored import RestoredDatabase
 from trading.storage.lease import Lease
 from trading.storage.store import TradeStore

@@ -6,7 +6,9 @@ import asyncio
 from decimal import Decimal
 from itertools import pairwise
 
-from trading.intent import LegOrder, NoteWindow, TradeProgressed
+from trading.effects import NoteWindow
+from trading.inputs import TradeProgressed
+from trading.intent import LegOrder
 from trading.records import DayRelease, TradeRecord
 from trading.storage.store import TradeStore
 from trading.tests.intents import make_window

@@ -13,7 +13,8 @@ from feeds.venues.solana.compute_gauge import ComputeGauge
 from feeds.venues.solana.programs import PoolRef
 from trading.compute_units import PRIOR_UNITS, ComputeLimit, ComputeLimits
 from trading.engine.core import Engine
-from trading.intent import ChainFeesKnown, Intent
+from trading.inputs import ChainFeesKnown
+from trading.intent import Intent
 from trading.process.chain_fees import ChainFees
 from trading.process.compute_sampling import ComputeSampler
 from trading.tests.stories.desk import EngineProcess, Scene, story

@@ -26,7 +26,7 @@ from risk import services as risk
 from risk.inspection import Check
 from risk.models import Control, Incident, Inspection
 from trading import seeding
-from trading.intent import IntentRefused
+from trading.inputs import IntentRefused
 from trading.process.holding_back import CANARY_RED, HoldingBack
 from trading.tests.stories.desk import EngineProcess, Scene, replace, tell
 from trading.tests.unit.desk import FAIR, Market, holdings, mode

@@ -30,16 +30,10 @@ from feeds.sim.jupiter.server import JupiterServer
 from feeds.sim.kraken.latency import NO_LATENCY
 from feeds.tests.conformance.venues import run_patient
 from feeds.venues.solana.programs import MAINNET
+from trading.effects import Execute
 from trading.engine.core import Engine
-from trading.intent import (
-    EngineInput,
-    Execute,
-    FeesKnown,
-    Intent,
-    IntentRefused,
-    SettingsApplied,
-    VenuesReady,
-)
+from trading.inputs import EngineInput, FeesKnown, IntentRefused, SettingsApplied, VenuesReady
+from trading.intent import Intent
 from trading.process.route_quotes import RouteQuotes, RouteSizes, wanted
 from trading.route_quoted import RouteQuoted
 from trading.tests.intents import make_settings

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from trading.compute_units import ComputeLimit
-from trading.intent import Intent, LegOrder, SlackKnown
+from trading.inputs import SlackKnown
+from trading.intent import Intent, LegOrder
 from trading.process.slip_watch import SlipWatch
 from trading.slippage import TRADES_KEPT
 from trading.tests.stories.desk import EngineProcess, Scene, replace, story

@@ -16,7 +16,7 @@ from feeds.tests.conformance.venues import SimVenues, run_patient
 from feeds.venues.base import CexBalance, CexOrder, CexTrading, TokenBalance
 from feeds.venues.kraken.rest import KrakenRest
 from trading.execution.recovery import LOOK_BACK_NS, reconcile_fills
-from trading.intent import FeesKnown
+from trading.inputs import FeesKnown
 from trading.process.holdings import Holdings
 from trading.process.venue_reads import VenueReads
 from trading.tests.stories.desk import Scene, tell

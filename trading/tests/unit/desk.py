@@ -17,24 +17,20 @@ from feeds.market.events import (
     VenueStatus,
 )
 from feeds.market.pools import Whirlpool
+from trading.effects import Effect, Execute, NoteWindow
 from trading.engine.core import Engine
-from trading.intent import (
-    AssetSettings,
-    Effect,
+from trading.inputs import (
     EngineInput,
-    Execute,
     FeesKnown,
     HoldingsKnown,
-    Intent,
     ModeApplied,
-    NoteWindow,
     SettingsApplied,
     TimerFired,
     TradeClosed,
     VenuesReady,
-    WindowRow,
     WindowsRestored,
 )
+from trading.intent import AssetSettings, Intent, WindowRow
 
 from .builders import make_spec, make_whirlpool
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trading.effects import Execute, NoteWindow
 from trading.engine import anchor
 from trading.engine.core import Engine
-from trading.intent import Execute, NoteWindow
 
 from .builders import make_spec
 from .desk import FAIR, MS, START_NS, Market, book, pool, setup_events

@@ -26,7 +26,8 @@ from trading.compute_units import (
     ComputeLimit,
     ComputeLimits,
 )
-from trading.intent import ChainFeesKnown, EngineInput, SlackKnown, SlackSplit
+from trading.inputs import ChainFeesKnown, EngineInput, SlackKnown
+from trading.intent import SlackSplit
 from trading.journal.format import decode_input, encode_input
 from trading.pricing import chain_fee_usd
 from trading.process.chain_fees import ChainFees

@@ -17,16 +17,13 @@ from feeds.market.events import (
     VenueStatus,
 )
 from feeds.market.spec import MarketSpec
+from trading.effects import Execute, NoteWindow, RequestStop, SignalSeen
 from trading.engine.core import Engine
-from trading.intent import (
+from trading.inputs import (
     DayUsage,
-    Execute,
     FeesKnown,
     IntentRefused,
-    NoteWindow,
-    RequestStop,
     SettingsApplied,
-    SignalSeen,
     TradeProgressed,
     VenuesReady,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trading.intent import DayUsage, RequestStop
+from trading.effects import RequestStop
+from trading.inputs import DayUsage
 
 from .desk import FAIR, Market, holdings, mode
 

@@ -9,7 +9,7 @@ import pytest
 
 from risk.candidate import DeskRoom
 from trading.engine.projection import fee_bound_lamports
-from trading.intent import DeskUsage
+from trading.inputs import DeskUsage
 
 from .desk import FAIR, Market, holdings, mode
 

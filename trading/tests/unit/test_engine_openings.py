@@ -8,7 +8,7 @@ from feeds.market.events import BookInvalidated, SlotAdvanced
 from trading.engine.core import Engine
 from trading.engine.engine_state import EngineModel, EngineState
 from trading.engine.staleness import StalenessModel
-from trading.intent import LandingOutcome
+from trading.inputs import LandingOutcome
 
 from .builders import make_spec
 from .desk import FAIR, Market

@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 
 from arbsite.keys import intent_key
 from feeds.market.events import FeedProof
+from trading.effects import Effect, Execute, NoteWindow
 from trading.engine.core import Engine
-from trading.intent import (
-    Effect,
-    EngineInput,
-    Execute,
-    NoteWindow,
-    TimerFired,
-    TradeClosed,
-    WindowRow,
-)
+from trading.inputs import EngineInput, TimerFired, TradeClosed
+from trading.intent import WindowRow
 
 from .builders import make_spec
 from .desk import (

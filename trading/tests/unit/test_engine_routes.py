@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from feeds.market.events import BookInvalidated, PoolUpdated
 from trading.bound_quote import bound_quote
+from trading.effects import NoteWindow
 from trading.engine.core import Engine
-from trading.intent import EngineInput, Intent, NoteWindow
+from trading.inputs import EngineInput
+from trading.intent import Intent
 from trading.journal.format import canonical, decode_decision, decode_input, encode_input
 from trading.pricing import bound_budget, edge_budget
 from trading.process.route_quotes import RouteSizes, wanted

@@ -6,9 +6,10 @@ import pytest
 
 from feeds.market.events import TickerUpdated, VenueStatus
 from risk.anomaly import BasisModel
+from trading.effects import RequestStop
 from trading.engine.core import Engine
 from trading.engine.engine_state import EngineModel
-from trading.intent import RequestStop, SettingsApplied
+from trading.inputs import SettingsApplied
 
 from .builders import make_spec
 from .desk import FAIR, Market, mark, mode, settings_of

@@ -8,7 +8,7 @@ from arbsite.clock import LoopClock
 from feeds.sim.virtual_loop import run_virtual
 from feeds.venues.base import SwapRoute
 from feeds.venues.jupiter.quotes import BoundRoute, RouteAsk, RouteQuote
-from trading.intent import EngineInput
+from trading.inputs import EngineInput
 from trading.process.route_quotes import RouteQuotes
 from trading.route_quoted import RouteQuoted
 from trading.tests.routing import without_pool

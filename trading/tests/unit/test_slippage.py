@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.intent import EVEN_SPLIT, Intent, SlackKnown, SlackSplit
+from trading.inputs import SlackKnown
+from trading.intent import EVEN_SPLIT, Intent, SlackSplit
 from trading.journal.format import decode_input, encode_input
 from trading.slippage import ENOUGH, LegResult, Slips, slips_of, split_of
 from trading.tests.intents import make_intent

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from feeds.market.events import BookInvalidated, FeedProof
+from trading.effects import RequestResume, RequestStop
 from trading.engine.core import Engine
-from trading.intent import RequestResume, RequestStop, SettingsApplied, TimerFired
+from trading.inputs import SettingsApplied, TimerFired
 
 from .builders import make_spec
 from .desk import START_NS, Market, mode, pool, settings_of
