@@ -23,7 +23,7 @@ export function DetectionLatency() {
       ) : (
         <LatencyHistogram histogram={metrics.tick_to_signal} />
       )}
-      <footer className="flex justify-between gap-2 border-t border-line px-3.5 py-3 text-caption text-text-3">
+      <footer className="flex flex-wrap justify-between gap-x-2 gap-y-1 border-t border-line px-3.5 py-3 text-caption text-text-3">
         {figures.map(([count, name]) => (
           <span
             key={name}
