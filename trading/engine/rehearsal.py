@@ -27,16 +27,17 @@ class Rehearsal:
         self._turns = cycle(state.assets.values())
 
     def __call__(self) -> None:
-        """Size and price the smallest trade of the next asset, and ask the gates of its state.
+        """Walk and price the smallest trade of the next asset both ways, and ask the gates.
 
         An asset that cannot be priced now is passed over.
         """
         state, asset = self._state, next(self._turns)
-        if asset.terms is None or not asset.looks or fault_of(state, asset):
+        if asset.terms is None or fault_of(state, asset):
             return
+        lots = asset.spec.qty_min_lots
+        smallest = Found(lots, lots, window_only=False, limited_by="", worth_usd=0.0)
         for seen in asset.looks:
             scene = scene_of(state, asset, seen.direction)
             find_size(scene, seen, least_usd=-inf)
-        lots = asset.spec.qty_min_lots
-        price_size(scene, seen, Found(lots, lots, window_only=False, limited_by="", worth_usd=0.0))
+            price_size(scene, seen, smallest)
         check(PROBE, gate_state_of(state, asset, state.now_ns), state.limits_of(asset))
