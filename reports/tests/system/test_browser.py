@@ -7,8 +7,10 @@ sign-in serves all tests; they run in this order because each hands the desk bac
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -83,17 +85,30 @@ def _resume(page: Page) -> None:
     _expect_state(page, "live")
 
 
+def _until(page: Page, expression: str, arg: object = None, timeout_s: float = 10) -> Any:
+    """The first answer that is neither null nor false, asked for from outside the page.
+
+    `wait_for_function` asks inside, by eval, which the console's policy forbids.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (found := page.evaluate(expression, arg)) in (None, False):
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {expression}"
+        page.wait_for_timeout(20)
+    return found
+
+
 def _took_ms(page: Page, button: str, word: str) -> float:
     """From the last click on `button` to the next paint of `word`, which is waited for."""
-    took = page.wait_for_function(
+    took = _until(
+        page,
         """([button, word]) => {
             const start = window.clicked.findLast(([id]) => id === button)[1];
             const painted = window.seen.find(([seen, at]) => seen === word && at > start);
             return painted && painted[1] - start;
         }""",
-        arg=[button, word],
+        [button, word],
     )
-    return float(took.json_value())
+    return float(took)
 
 
 def test_spreads_move_and_trades_appear(page: Page, desk: Desk, pictures: Path) -> None:
@@ -263,7 +278,7 @@ def test_only_the_engine_can_say_paused(page: Page, desk: Desk, pictures: Path) 
         assert _attribute(page, "engine-state", "data-state") != "paused"
     _expect_state(page, "paused")
     # The earlier test paused once; this pause is painted only after the thaw.
-    page.wait_for_function("window.seen.at(-1)[0] === 'paused'")
+    _until(page, "window.seen.at(-1)[0] === 'paused'")
     words = page.evaluate("window.seen")
     paused_at = [at for word, at in words if word == "paused"]
     assert len(paused_at) == while_frozen.count("paused") + 1
