@@ -29,7 +29,7 @@ from websockets.uri import parse_uri
 
 from arbsite.clock import SystemClock
 from deploy.bench.desk import BenchDesk, pool_of_52_ticks
-from deploy.bench.kraken_frames import frames
+from deploy.bench.kraken_frames import TypedFrame, frames
 from deploy.bench.sizing import deep_case, touched
 from deploy.bench.socket_venue import wire
 from deploy.bench.tables import REPEATS, microseconds, print_table
@@ -45,24 +45,6 @@ Stage = tuple[str, float, str, float]
 
 _TURNS = 300
 _READ_BYTES = 65_536
-
-
-class _Level(msgspec.Struct, gc=False):
-    price: float
-    qty: float
-
-
-class _Entry(msgspec.Struct, gc=False):
-    symbol: str
-    bids: list[_Level]
-    asks: list[_Level]
-    checksum: int
-
-
-class _Frame(msgspec.Struct, gc=False):
-    channel: str
-    type: str
-    data: list[_Entry]
 
 
 class _Nowhere(asyncio.Transport):
@@ -99,7 +81,7 @@ def frame_stage() -> Stage:
     row = list(frames(_TURNS * 80, desk.names))
     supply = iter(row)
     desk.parse(next(supply), clock.now_ns())
-    decoder = msgspec.json.Decoder(_Frame)
+    decoder = msgspec.json.Decoder(TypedFrame)
     mine = microseconds(lambda: desk.parse(next(supply), 1), _TURNS)
     floor_row = iter(row)
     floor = microseconds(lambda: decoder.decode(next(floor_row)), _TURNS)

@@ -14,6 +14,8 @@ import random
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
+import msgspec
+
 DEPTH = 10
 PRICE_PRECISION = 2
 QTY_PRECISION = 8
@@ -22,6 +24,26 @@ SEED = 7
 _LEVELS_KEPT = 40
 _STAMP_START_S = 1_786_923_424
 _TICKS_AT_START = 15_000
+
+
+class _Level(msgspec.Struct, gc=False):
+    price: float
+    qty: float
+
+
+class _Entry(msgspec.Struct, gc=False):
+    symbol: str
+    bids: list[_Level]
+    asks: list[_Level]
+    checksum: int
+
+
+class TypedFrame(msgspec.Struct, gc=False):
+    """What any reader of a frame must at least make of its bytes: the floor of the benches."""
+
+    channel: str
+    type: str
+    data: list[_Entry]
 
 
 def symbols(count: int) -> list[str]:

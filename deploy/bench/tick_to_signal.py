@@ -1,7 +1,9 @@
 """Times a tick from its arrival to the engine's signal: 20 assets in rotation, paced.
 
 Rows: the engine alone, the engine behind the feed's parser, the product's feed behind a
-loopback WebSocket with the engine as its sink, and feed and engine on two sides of the bus.
+loopback WebSocket with the engine as its sink, and feed and engine on two sides of the bus;
+and as a floor the typed decoding of the same frames at the same pace, which says what this
+machine takes for code that has not run for a millisecond.
 The clock starts when the frame is at hand (first two rows) or leaves the sender (the others),
 and stops when `handle` returned.
 Every 21st tick an asset's pool is replaced; edges, gates and intents happen as they come.
@@ -31,12 +33,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import msgspec
 import uvloop
 
 from arbsite.bus import RedisBus
 from arbsite.clock import SystemClock, seeded_random
 from deploy.bench.desk import ASSETS, BenchDesk
-from deploy.bench.kraken_frames import frames, symbols
+from deploy.bench.kraken_frames import TypedFrame, frames, symbols
 from deploy.bench.socket_venue import SYMBOLS, running_venue
 from deploy.bench.tables import percentile, print_table
 from feeds import bus_wire
@@ -101,6 +104,25 @@ async def sleepless(engine: Engine, is_awake: bool) -> AsyncIterator[None]:
     finally:
         if task is not None:
             task.cancel()
+
+
+async def decoding(rate: int, count: int) -> list[object]:
+    """The floor: the same frames decoded and nothing else, as long after one another."""
+    decode = msgspec.json.Decoder(TypedFrame).decode
+    sent = list(frames(count, symbols(ASSETS)))
+    took: list[int] = []
+    gc.collect()
+    gc.freeze()
+
+    async def one(number: int) -> None:
+        start_ns = time.perf_counter_ns()
+        decode(sent[number])
+        took.append(time.perf_counter_ns() - start_ns)
+
+    await pace(rate, count, one)
+    ordered = sorted(took[rate:])
+    micros = [percentile(ordered, share) / 1e3 for share in (0.5, 0.9, 0.99, 0.999)]
+    return ["floor: typed decode alone", f"{rate}/s", *micros, "", "", len(ordered), "", ""]
 
 
 async def in_process(rate: int, count: int, *, parses: bool, is_awake: bool) -> list[object]:
@@ -284,6 +306,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=19_841, help="of the bus's Valkey")
     options = parser.parse_args()
     rows: list[list[object]] = []
+    for rate in RATES:
+        rows.append(uvloop.run(decoding(rate, rate * (options.seconds + 1))))
+        gc.unfreeze()
     for is_awake, rate in itertools.product((False, True), RATES):
         count = rate * (options.seconds + 1)
         for parses in (False, True):
