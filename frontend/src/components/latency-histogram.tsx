@@ -172,11 +172,11 @@ export function LatencyHistogram({ histogram }: { readonly histogram: Histogram 
           </svg>
         </div>
       )}
-      <div className="flex items-center gap-4 px-3.5 pb-1.5 text-caption text-text-3">
-        <span data-testid={testId.latencyP50} data-value={p50 ?? ""}>
+      <div className="flex flex-wrap items-center gap-x-4 px-3.5 pb-1.5 text-caption text-text-3">
+        <span className="whitespace-nowrap" data-testid={testId.latencyP50} data-value={p50 ?? ""}>
           p50 <span className="font-semibold text-text-1">{format.latency(p50 === null ? null : p50 / 1000)}</span>
         </span>
-        <span data-testid={testId.latencyP95} data-value={p95 ?? ""}>
+        <span className="whitespace-nowrap" data-testid={testId.latencyP95} data-value={p95 ?? ""}>
           p95 <span className="font-semibold text-text-1">{format.latency(p95 === null ? null : p95 / 1000)}</span>
         </span>
         <Button
