@@ -228,11 +228,17 @@ class EngineParts:
             return
         notes = (effect for effect in effects if isinstance(effect, NoteWindow))
         window = next((n for n in notes if n.window.window_id == intent.window_id), None)
-        carry_out = self.paper.execute if intent.mode == "paper" else self.executor.execute
-        self.tasks.start(carry_out(intent, window), "execute")
+        self.tasks.start(self._carry_out(intent, window), "execute")
         if self.sampler.wants(intent):
             self.tasks.start(self.sampler.sample(intent), "sample")
-        self.tasks.start(self.pictures.bound_quote(intent), "bound-quote")
+
+    async def _carry_out(self, intent: Intent, window: NoteWindow | None) -> None:
+        """Trade first, tell the bus afterwards: its readers share the cores with the sends."""
+        if intent.mode == "paper":
+            await self.paper.execute(intent, window)
+        else:
+            await self.executor.execute(intent, window)
+        await self.pictures.bound_quote(intent)
 
     def _on_trading_event(self, event: CexEvent | DexEvent) -> None:
         """A venue's word about our own orders and balances."""
