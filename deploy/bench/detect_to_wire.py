@@ -17,16 +17,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import itertools
 import logging
 import multiprocessing
-import os
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -35,14 +31,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import msgspec
-import psycopg
 import uvloop
-from psycopg.types.json import Jsonb
 from solders.keypair import Keypair
 
 from arbsite.clock import SystemClock, system_random
 from deploy.bench.database import own_database
 from deploy.bench.desk import pool_of_52_ticks
+from deploy.bench.floors import Floors
 from deploy.bench.tables import percentile, print_table
 from deploy.bench.wire_stubs import run_stubs
 from feeds.market.events import BookUpdated, PoolUpdated
@@ -61,7 +56,6 @@ CLOCK = SystemClock()
 UNLIMITED = Tier("bench", 1e9, 1.0, 1e9, 1.0)
 DURABLE = "durable intent: one round trip, fsync"
 ON_THE_WIRE = "detect → handed over to both"
-INSERT = "floor: prepared insert of one row"
 TARGETS_MS = {DURABLE: (1.0, 3.0), ON_THE_WIRE: (2.0, 5.0)}
 # Such an insert, awaited through the same driver, where the targets were set: a two-core Xeon
 # at 2.6 GHz on which an append with fdatasync took 0.17 / 0.30 ms.
@@ -314,39 +308,6 @@ def _stages(
     wall["kraken_got"], wall["solana_got"] = arrived[2 * number], arrived[2 * number + 1]
     wall["got"] = max(wall["kraken_got"], wall["solana_got"])
     return wall, cpu
-
-
-class Floors:
-    """What durability and a signature cost at least: one of each is timed a call, ns."""
-
-    def __init__(self, conn: psycopg.AsyncConnection[Any], file: int) -> None:
-        self._conn, self._file = conn, file
-        self._payload = os.urandom(1_500).hex()
-        self._keypair = Keypair()
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def over(cls, url: str) -> AsyncIterator[Floors]:
-        """Over a connection and a file of their own."""
-        conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
-        await conn.execute("CREATE TABLE bench (id bigserial PRIMARY KEY, payload jsonb)")
-        with tempfile.NamedTemporaryFile(dir=Path.home()) as file:
-            yield cls(conn, file.fileno())
-        await conn.close()
-
-    async def once(self) -> dict[str, int]:
-        """Time one of each."""
-        found, start_ns = {}, time.perf_counter_ns()
-        self._keypair.sign_message(self._payload[:400].encode())
-        found["floor: one ed25519 signature"] = time.perf_counter_ns() - start_ns
-        start_ns = time.perf_counter_ns()
-        os.write(self._file, self._payload.encode())
-        os.fdatasync(self._file)
-        found["floor: append + fdatasync"] = time.perf_counter_ns() - start_ns
-        row, start_ns = Jsonb({"payload": self._payload}), time.perf_counter_ns()
-        await self._conn.execute("INSERT INTO bench (payload) VALUES (%s)", [row], prepare=True)
-        found[INSERT] = time.perf_counter_ns() - start_ns
-        return found
 
 
 def figures(name: str, taken: list[int], worked: list[int]) -> list[object]:
