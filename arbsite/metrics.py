@@ -44,6 +44,9 @@ DETECT_TO_FILLS_MS = Histogram(
     ["asset"],
     buckets=_FILL_MS,
 )
+PROCESSORS_AWAKE = Gauge(
+    "spreadline_processors_awake", "1 while this engine keeps the host's processors from sleeping."
+)
 QUEUE_DEPTH = Gauge(
     "spreadline_queue_depth", "Records waiting in a bounded queue of the engine.", ["queue"]
 )

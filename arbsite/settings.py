@@ -159,8 +159,8 @@ SOLANA_TIP_ACCOUNTS = tuple(
 SPREADLINE_MAX_ENGINE_STARTS = int(os.environ.get("SPREADLINE_MAX_ENGINE_STARTS", "3"))
 # A standby takes the shard from an engine whose heartbeat has stood still for this long.
 SPREADLINE_LEASE_SILENT_S = float(os.environ.get("SPREADLINE_LEASE_SILENT_S", "5"))
-# The engine's loop never sleeps: a core of its own against the time it takes to wake one.
-SPREADLINE_ENGINE_AWAKE = os.environ.get("SPREADLINE_ENGINE_AWAKE", "") in ("1", "true", "yes")
+# Idle processors poll while an engine decides, where the kernel lets this user ask for it.
+KEEP_AWAKE = os.environ.get("SPREADLINE_KEEP_AWAKE", "on").lower() not in {"off", "0", "no"}
 
 # ---- recordings ---------------------------------------------------------------------
 

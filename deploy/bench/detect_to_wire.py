@@ -9,8 +9,9 @@ last columns are counted in such inserts, so that runs on different machines can
 "target" is what the row's target in ms came to on the machine it was set on. "cpu" is this
 thread's processor time of a stage: what remains where others share the cores. Two paces: one
 trade after the other (some 20 ms apart, for each is seen to its end), and a pause of 20 ms more
-before each, in which all processes sleep and their caches cool.
-Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500] [--awake]
+before each, in which all processes sleep and their caches cool. The processors are kept awake,
+as an engine does by default, where this user may ask for that and without `--may-sleep`.
+Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500] [--may-sleep]
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import uvloop
 from solders.keypair import Keypair
 
 from arbsite.clock import SystemClock, system_random
+from deploy.bench.awake import kept_awake, may_stay_awake
 from deploy.bench.database import own_database
 from deploy.bench.desk import pool_of_52_ticks
 from deploy.bench.floors import Floors
@@ -48,7 +50,6 @@ from feeds.venues.kraken.limits import Tier
 from feeds.venues.sockets import SocketConnection, SocketTransport
 from feeds.venues.solana.programs import PoolRef
 from feeds.venues.solana.rpc_channel import RpcEndpoint
-from trading.process.awake import stay_awake
 
 WARM_UP = 50
 PACES = {"one after the other": 0.0, "every 20 ms": 0.02}
@@ -275,13 +276,11 @@ async def sample(
     async with asyncio.timeout(20):
         while not (process.kraken.is_ready and process.solana.is_ready):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    if is_awake:
-        engine, _ = firing_engine(CLOCK.now_ns(), 0)
-        tasks.append(asyncio.create_task(stay_awake(engine.rehearse)))
+    engine, _ = firing_engine(CLOCK.now_ns(), 0)
     gc.collect()
     gc.freeze()
     found: dict[str, list[Sample]] = {pace: [] for pace in PACES}
-    async with Floors.over(url) as floors:
+    async with Floors.over(url) as floors, kept_awake(engine, is_awake):
         for number, (pace, turn) in enumerate(itertools.product(PACES, range(WARM_UP + count))):
             await asyncio.sleep(PACES[pace])
             await process.fire(number)
@@ -352,7 +351,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="measured samples (default 500)")
     parser.add_argument("--port", type=int, default=19_861, help="of the stubs")
     parser.add_argument(
-        "--awake", action="store_true", help="as an engine that never sleeps (a core of its own)"
+        "--may-sleep", action="store_true", help="leave the processors their idle states"
     )
     options = parser.parse_args()
     total = len(PACES) * (WARM_UP + options.count)
@@ -363,11 +362,10 @@ def main() -> None:
     )
     stubs.start()
     logging.disable(logging.INFO)
+    is_awake = not options.may_sleep and may_stay_awake()
     try:
         with own_database("SOL") as url:
-            found = uvloop.run(
-                sample(url, options.port, options.count, arrived, is_awake=options.awake)
-            )
+            found = uvloop.run(sample(url, options.port, options.count, arrived, is_awake=is_awake))
     finally:
         stubs.terminate()
         stubs.join(5)
@@ -376,8 +374,9 @@ def main() -> None:
         shared.unlink()
     heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99", "p50 / insert", "p99 / insert"]
     heads += ["target p50", "target p99"]
+    way = "processors awake" if is_awake else "processors may sleep"
     for pace, samples in found.items():
-        title = f"Detect to both legs on the wire, {len(samples)} intents {pace}: µs"
+        title = f"Detect to both legs on the wire, {len(samples)} intents {pace}, {way}: µs"
         print_table(title, heads, in_inserts(rows_of(samples)))
 
 

@@ -9,8 +9,9 @@ and stops when `handle` returned.
 Every 21st tick an asset's pool is replaced; edges, gates and intents happen as they come.
 uvloop, gc.freeze after warm-up; percentiles over all ticks after the first second. "cpu" is
 the receiving thread's processor time of a tick (behind the socket: all since the tick
-before, reading included): what remains where others share the cores. Rows "awake" are those of
-an engine that never sleeps (`SPREADLINE_ENGINE_AWAKE`): the pauses between ticks cost it nothing.
+before, reading included): what remains where others share the cores. Rows "awake" are as
+an engine runs by default: the processors kept from sleeping, if this user may ask for that,
+and the engine rehearsing; the others are of a host that may sleep between two ticks.
 Run from the repository's root:  python deploy/bench/tick_to_signal.py [--seconds 5]
 """
 
@@ -26,8 +27,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -38,6 +38,7 @@ import uvloop
 
 from arbsite.bus import RedisBus
 from arbsite.clock import SystemClock, seeded_random
+from deploy.bench.awake import kept_awake, may_stay_awake
 from deploy.bench.desk import ASSETS, BenchDesk
 from deploy.bench.kraken_frames import TypedFrame, frames, symbols
 from deploy.bench.socket_venue import SYMBOLS, running_venue
@@ -46,8 +47,6 @@ from feeds import bus_wire
 from feeds.market.events import BookUpdated, FeedProof, MarketEvent
 from feeds.venues.kraken.feed import KrakenFeed
 from feeds.venues.sockets import SocketTransport
-from trading.engine.core import Engine
-from trading.process.awake import stay_awake
 
 CLOCK = SystemClock()
 RATES = (1_000, 10_000)
@@ -95,17 +94,6 @@ async def pace(rate: int, count: int, one: Callable[[int], Awaitable[None]]) -> 
         await one(number)
 
 
-@asynccontextmanager
-async def sleepless(engine: Engine, is_awake: bool) -> AsyncIterator[None]:
-    """Keep this loop as an engine keeps its own, or leave it as it is."""
-    task = asyncio.create_task(stay_awake(engine.rehearse)) if is_awake else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            task.cancel()
-
-
 async def decoding(rate: int, count: int) -> list[object]:
     """The floor: the same frames decoded and nothing else, as long after one another."""
     decode = msgspec.json.Decoder(TypedFrame).decode
@@ -142,7 +130,7 @@ async def in_process(rate: int, count: int, *, parses: bool, is_awake: bool) -> 
             start_ns, worked_ns = time.perf_counter_ns(), time.thread_time_ns()
         bench.take(number, book, start_ns, worked_ns)
 
-    async with sleepless(bench.desk.engine, is_awake):
+    async with kept_awake(bench.desk.engine, is_awake):
         await pace(rate, count, one)
     return bench.row(_named("engine + parser" if parses else "engine alone", is_awake), rate)
 
@@ -222,7 +210,7 @@ async def over_socket(rate: int, count: int, *, is_awake: bool) -> list[object]:
             transport, url, SYMBOLS, clock=CLOCK, rng=seeded_random(1), sink=tick
         )  # fmt: skip
         task = asyncio.create_task(feed.run())
-        async with sleepless(tick.bench.desk.engine, is_awake):
+        async with kept_awake(tick.bench.desk.engine, is_awake):
             await tick.is_over.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -309,7 +297,8 @@ def main() -> None:
     for rate in RATES:
         rows.append(uvloop.run(decoding(rate, rate * (options.seconds + 1))))
         gc.unfreeze()
-    for is_awake, rate in itertools.product((False, True), RATES):
+    ways = (False, True) if may_stay_awake() else (False,)
+    for is_awake, rate in itertools.product(ways, RATES):
         count = rate * (options.seconds + 1)
         for parses in (False, True):
             rows.append(uvloop.run(in_process(rate, count, parses=parses, is_awake=is_awake)))

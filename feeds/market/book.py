@@ -10,9 +10,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import msgspec
+from isal.isal_zlib import crc32
 
 from arbsite.errors import FeedCorrupt
 
@@ -142,8 +142,8 @@ class BookSide:
                 keys.insert(at, key)
                 rows.insert(at, (ticks, lots))
                 texts.insert(at, price_digits + digits.lstrip(b"0"))
-        if len(rows) > depth:
-            del keys[depth:-1], rows[depth:], texts[depth:]
+        while len(rows) > depth:
+            del keys[-2], rows[-1], texts[-1]
         if depth > CHECKSUM_LEVELS:
             texts = texts[:CHECKSUM_LEVELS]
         self.checksum_text = b"".join(texts)

@@ -2,8 +2,8 @@
 
 Nine ticks of ten see no edge, so the code behind one is the coldest of the tick path just
 when it counts. Reads the engine's state and changes nothing that a decision depends on, so
-a run with rehearsals decides as one without. Called through `Engine.rehearse`, by a loop that
-never sleeps only (decision 0023). Not here: when there is time for it (`process.awake`).
+a run with rehearsals decides as one without. Called through `Engine.rehearse`, only where the
+processors are kept awake (decision 0023). Not here: when there is time for it (`process.awake`).
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ MARK_EVERY_S = 2.0
 class EngineHost:
     """One engine process of one shard, from its start to its end.
 
-    `began_ns`: when the process was made, for the record of its start. `is_awake`: the loop
-    never sleeps once the engine decides.
+    `began_ns`: when the process was made, for the record of its start. `keeps_awake`:
+    the host's processors do not sleep while the engine decides, if that is allowed.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class EngineHost:
         feeds: Literal["inline", "bus"],
         max_recent_starts: int,
         began_ns: int,
-        is_awake: bool = False,
+        keeps_awake: bool = False,
     ) -> None:
         self.parts = parts
         self._bus = bus
         self._feeds = feeds
         self._max_recent_starts = max_recent_starts
-        self._is_awake = is_awake
+        self._keeps_awake = keeps_awake
         self._start = StartRecord(parts.store, parts.clock, began_ns=began_ns)
 
     # ---- life -----------------------------------------------------------------------
@@ -203,7 +203,7 @@ class EngineHost:
         )
         if parts.restored.unsure is not None:
             parts.gap.set()
-        if self._is_awake:
+        if self._keeps_awake:
             tasks.start(stay_awake(parts.engine.rehearse), "awake")
 
     async def _take_from_bus(self) -> None:

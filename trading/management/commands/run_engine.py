@@ -111,7 +111,7 @@ class Command(BaseCommand):
             feeds=options["feeds"],
             max_recent_starts=settings.SPREADLINE_MAX_ENGINE_STARTS,
             began_ns=process_began_ns(),
-            is_awake=settings.SPREADLINE_ENGINE_AWAKE,
+            keeps_awake=settings.KEEP_AWAKE,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

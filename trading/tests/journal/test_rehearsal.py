@@ -1,9 +1,7 @@
-"""An engine that rehearses between its inputs decides as one that does not; when it does so."""
+"""An engine that rehearses between its inputs decides as one that does not."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 from trading.engine import rehearsal
 from trading.journal import day
 from trading.journal.replaying import Replayer, open_journal, setup_of
-from trading.process.awake import stay_awake
 
 
 def test_rehearsals_change_no_decision_of_a_simulated_day(
@@ -44,26 +41,3 @@ def test_rehearsals_change_no_decision_of_a_simulated_day(
     assert report.replayed_hash == found.decisions_hash
     assert len(found.lines) > 10
     assert len(priced) > report.inputs
-
-
-def test_a_loop_that_never_sleeps_rehearses_and_leaves_room_for_others() -> None:
-    async def run() -> tuple[int, int]:
-        rehearsals = 0
-
-        def rehearse() -> None:
-            nonlocal rehearsals
-            rehearsals += 1
-
-        awake = asyncio.create_task(stay_awake(rehearse))
-        turns = 0
-        while rehearsals < 3:
-            await asyncio.sleep(0.001)
-            turns += 1
-        awake.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await awake
-        return rehearsals, turns
-
-    rehearsals, turns = asyncio.run(run())
-    assert rehearsals >= 3
-    assert turns >= 1
