@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from arbsite.home import REPOSITORY, current_home
 from arbsite.logs import logging_config
+from arbsite.processors import AUTO
 
 HOME = current_home()
 PORTS = HOME.ports()
@@ -159,6 +160,8 @@ SOLANA_TIP_ACCOUNTS = tuple(
 SPREADLINE_MAX_ENGINE_STARTS = int(os.environ.get("SPREADLINE_MAX_ENGINE_STARTS", "3"))
 # A standby takes the shard from an engine whose heartbeat has stood still for this long.
 SPREADLINE_LEASE_SILENT_S = float(os.environ.get("SPREADLINE_LEASE_SILENT_S", "5"))
+# A processor for the engine alone; `up` chooses one and tells the processes it starts.
+ENGINE_CPU = os.environ.get("SPREADLINE_ENGINE_CPU", AUTO).strip().lower()
 # Idle processors poll while an engine decides, where the kernel lets this user ask for it.
 KEEP_AWAKE = os.environ.get("SPREADLINE_KEEP_AWAKE", "on").lower() not in {"off", "0", "no"}
 

@@ -36,8 +36,9 @@ def _begin_run() -> None:
     folder = tempfile.mkdtemp(prefix="spreadline-test-")
     os.environ["SPREADLINE_TEST_RUN"] = os.environ["SPREADLINE_HOME"] = folder
     os.environ["SPREADLINE_PROFILE"] = "sim"
-    # What the run proves must not hang on what this user may ask of the kernel.
-    os.environ["SPREADLINE_KEEP_AWAKE"] = "off"
+    # What the run proves must not hang on what this user may ask of the kernel, and a run on
+    # two processors needs both.
+    os.environ["SPREADLINE_KEEP_AWAKE"] = os.environ["SPREADLINE_ENGINE_CPU"] = "off"
     # pytest removes it with what lies elsewhere; this is for runs that end before that.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     home = Home(Path(folder))

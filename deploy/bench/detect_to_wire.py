@@ -9,9 +9,10 @@ last columns are counted in such inserts, so that runs on different machines can
 "target" is what the row's target in ms came to on the machine it was set on. "cpu" is this
 thread's processor time of a stage: what remains where others share the cores. Two paces: one
 trade after the other (some 20 ms apart, for each is seen to its end), and a pause of 20 ms more
-before each, in which all processes sleep and their caches cool. The processors are kept awake,
-as an engine does by default, where this user may ask for that and without `--may-sleep`.
-Run from the repository's root:  python deploy/bench/detect_to_wire.py [--count 500] [--may-sleep]
+before each, in which all processes sleep and their caches cool. As on a desk, the bench has
+a processor to itself and the processors are kept awake, where this user may ask for that;
+with `--plain` neither. Run from the repository's root:
+python deploy/bench/detect_to_wire.py [--count 500] [--plain]
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ import uvloop
 from solders.keypair import Keypair
 
 from arbsite.clock import SystemClock, system_random
-from deploy.bench.awake import kept_awake, may_stay_awake
+from arbsite.processors import OFF, take
 from deploy.bench.database import own_database
 from deploy.bench.desk import pool_of_52_ticks
 from deploy.bench.floors import Floors
+from deploy.bench.host import kept_awake, leave_a_processor, may_stay_awake
 from deploy.bench.tables import percentile, print_table
 from deploy.bench.wire_stubs import run_stubs
 from feeds.market.events import BookUpdated, PoolUpdated
@@ -245,6 +247,9 @@ class Process:
 
         engine, book = firing_engine(CLOCK.now_ns(), number)
         self.refused = ""
+        # Making an engine held the loop up, which no tick does: what became due goes first.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         self.marks.begin()
         effects = engine.handle(book)
         self.marks.note("decided")
@@ -277,10 +282,15 @@ async def sample(
         while not (process.kraken.is_ready and process.solana.is_ready):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     engine, _ = firing_engine(CLOCK.now_ns(), 0)
+
+    def rehearse() -> None:
+        if not process.executor.is_placing:
+            engine.rehearse()
+
     gc.collect()
     gc.freeze()
     found: dict[str, list[Sample]] = {pace: [] for pace in PACES}
-    async with Floors.over(url) as floors, kept_awake(engine, is_awake):
+    async with Floors.over(url) as floors, kept_awake(rehearse, is_awake):
         for number, (pace, turn) in enumerate(itertools.product(PACES, range(WARM_UP + count))):
             await asyncio.sleep(PACES[pace])
             await process.fire(number)
@@ -351,9 +361,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="measured samples (default 500)")
     parser.add_argument("--port", type=int, default=19_861, help="of the stubs")
     parser.add_argument(
-        "--may-sleep", action="store_true", help="leave the processors their idle states"
+        "--plain", action="store_true", help="share the processors, and let them sleep"
     )
     options = parser.parse_args()
+    own = OFF if options.plain else leave_a_processor()
+    is_awake = not options.plain and may_stay_awake()
     total = len(PACES) * (WARM_UP + options.count)
     shared = SharedMemory(create=True, size=16 * total)
     arrived = shared.buf.cast("q")
@@ -362,9 +374,9 @@ def main() -> None:
     )
     stubs.start()
     logging.disable(logging.INFO)
-    is_awake = not options.may_sleep and may_stay_awake()
     try:
         with own_database("SOL") as url:
+            take(own)
             found = uvloop.run(sample(url, options.port, options.count, arrived, is_awake=is_awake))
     finally:
         stubs.terminate()
@@ -374,7 +386,8 @@ def main() -> None:
         shared.unlink()
     heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99", "p50 / insert", "p99 / insert"]
     heads += ["target p50", "target p99"]
-    way = "processors awake" if is_awake else "processors may sleep"
+    way = f"processor {own} its own" if own != OFF else "processors shared"
+    way += ", all awake" if is_awake else ""
     for pace, samples in found.items():
         title = f"Detect to both legs on the wire, {len(samples)} intents {pace}, {way}: µs"
         print_table(title, heads, in_inserts(rows_of(samples)))

@@ -38,8 +38,8 @@ import uvloop
 
 from arbsite.bus import RedisBus
 from arbsite.clock import SystemClock, seeded_random
-from deploy.bench.awake import kept_awake, may_stay_awake
 from deploy.bench.desk import ASSETS, BenchDesk
+from deploy.bench.host import kept_awake, may_stay_awake
 from deploy.bench.kraken_frames import TypedFrame, frames, symbols
 from deploy.bench.socket_venue import SYMBOLS, running_venue
 from deploy.bench.tables import percentile, print_table
@@ -130,7 +130,7 @@ async def in_process(rate: int, count: int, *, parses: bool, is_awake: bool) -> 
             start_ns, worked_ns = time.perf_counter_ns(), time.thread_time_ns()
         bench.take(number, book, start_ns, worked_ns)
 
-    async with kept_awake(bench.desk.engine, is_awake):
+    async with kept_awake(bench.desk.engine.rehearse, is_awake):
         await pace(rate, count, one)
     return bench.row(_named("engine + parser" if parses else "engine alone", is_awake), rate)
 
@@ -210,7 +210,7 @@ async def over_socket(rate: int, count: int, *, is_awake: bool) -> list[object]:
             transport, url, SYMBOLS, clock=CLOCK, rng=seeded_random(1), sink=tick
         )  # fmt: skip
         task = asyncio.create_task(feed.run())
-        async with kept_awake(tick.bench.desk.engine, is_awake):
+        async with kept_awake(tick.bench.desk.engine.rehearse, is_awake):
             await tick.is_over.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -1,10 +1,10 @@
-"""A client WebSocket that cuts whole text frames out of each read by itself.
+"""A client WebSocket that cuts whole text frames out of each read by itself, and writes them so.
 
 Nearly all that venues send are unfragmented text frames, and the library's parser, made
 for every case, costs as much as the book they carry. So this class reads their lengths
-alone; the rest (handshake, fragments, binary, ping, pong, close, whatever breaks the
-protocol) goes to the library in whole frames, which answers or fails as ever. Not here:
-connecting, what the texts mean. Used by `sockets`.
+alone, and an order leaves by one write; the rest (handshake, fragments, binary, ping, pong,
+close, whatever breaks the protocol) goes to the library in whole frames, which answers or
+fails as ever. Not here: connecting, what the texts mean. Used by `sockets`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,19 @@ class FramedConnection(ClientConnection):
             # What a lost connection left is taken too; its transport only raises by then.
             if not self.transport.is_closing():
                 self.transport.resume_reading()
+
+    def write_text(self, text: bytes) -> bool:
+        """Write one text frame at once; False where it takes the library's `send`.
+
+        That waits for room, for a fragmented message to end, or to say that it is over.
+        """
+        if self.protocol.state is not OPEN or self.transport.is_closing():
+            return False
+        if self.paused or self.send_in_progress is not None:
+            return False
+        self.protocol.send_text(text)
+        self.send_data()
+        return True
 
     # What the event loop calls
 

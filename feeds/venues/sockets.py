@@ -49,6 +49,8 @@ class SocketConnection:
 
     async def send(self, text: str | bytes) -> None:
         """Write one text frame; raises ConnectionError when the socket is gone."""
+        if self._socket.write_text(text.encode() if isinstance(text, str) else text):
+            return
         try:
             await self._socket.send(text, text=True)
         except ConnectionClosed as error:

@@ -50,6 +50,7 @@ class Executor:
         self._runners: dict[TradeRunner, asyncio.Task[None]] = {}
         self._late: set[asyncio.Task[None]] = set()
         self._reported: set[str] = set()
+        self._placing = 0
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
 
@@ -57,8 +58,12 @@ class Executor:
 
     async def execute(self, intent: Intent, window: NoteWindow | None = None) -> None:
         """Store the decision and, when LIVE, trade it. Refusals go back to the engine."""
-        with bound_intent(intent.intent_key):
-            await self._execute(intent, window)
+        self._placing += 1
+        try:
+            with bound_intent(intent.intent_key):
+                await self._execute(intent, window)
+        finally:
+            self._placing -= 1
 
     async def _execute(self, intent: Intent, window: NoteWindow | None) -> None:
         decided_monotonic_ns = self._desk.clock.monotonic_ns()
@@ -111,7 +116,11 @@ class Executor:
             return
         runner = await readying
         runner.start(decided_monotonic_ns=decided_monotonic_ns)
-        self._run(runner)
+        try:
+            # The sends go first: what runs and counts the trade must not delay them.
+            await asyncio.sleep(0)
+        finally:
+            self._run(runner)
         if committed_ns is not None:
             self._desk.intent_committed(committed_ns - asked_ns)
 
@@ -304,6 +313,11 @@ class Executor:
         )
 
     # ---- for the host ---------------------------------------------------------------
+
+    @property
+    def is_placing(self) -> bool:
+        """Whether an intent is between its decision and its sends: nothing may get in its way."""
+        return self._placing > 0
 
     @property
     def open_trades(self) -> list[TradeRecord]:

@@ -222,6 +222,11 @@ class EngineParts:
             self.measure.settled(event)
             self.markouts.settled(event)
 
+    def rehearse(self) -> None:
+        """Keep the next decision in the caches, unless one is just being carried out."""
+        if not self.executor.is_placing:
+            self.engine.rehearse()
+
     def _execute(self, intent: Intent, effects: list[Effect]) -> None:
         """Start an intent together with the note of the window it fires at."""
         if not self.is_deciding:

@@ -204,7 +204,7 @@ class EngineHost:
         if parts.restored.unsure is not None:
             parts.gap.set()
         if self._keeps_awake:
-            tasks.start(stay_awake(parts.engine.rehearse), "awake")
+            tasks.start(stay_awake(parts.rehearse), "awake")
 
     async def _take_from_bus(self) -> None:
         """Market events of the feed processes; the newest win when we fall behind."""

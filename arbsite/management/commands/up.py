@@ -28,6 +28,7 @@ from arbsite.home import REPOSITORY, Home
 from arbsite.management.commands.prepare import CREDENTIALS_FILE
 from arbsite.ports import settle_ports
 from arbsite.processes import Plan, product_programs, service_programs
+from arbsite.processors import OFF, engine_processor, leave_to_engine
 from arbsite.readiness import (
     http_answers,
     port_answers,
@@ -135,7 +136,7 @@ class Command(BaseCommand):
         names = [program.name for program in programs]
         console = Console(plan.home.logs, names, sys.stdout, colour=sys.stdout.isatty())
         supervisor = Supervisor(plan.home, programs)
-        environment = _child_environment(plan)
+        environment = _child_environment(plan) | self._engine_apart(plan)
         try:
             self._say("starting PostgreSQL and Valkey" if services else "starting")
             supervisor.start(environment, lock)
@@ -174,6 +175,15 @@ class Command(BaseCommand):
         if "valkey" in embedded:
             services.append(prepare_valkey(plan.home))
         return services
+
+    def _engine_apart(self, plan: Plan) -> dict[str, str]:
+        """Leave a processor to the engine; what tells the engine which."""
+        processor = None if plan.only_services else engine_processor(settings.ENGINE_CPU)
+        if processor is None:
+            return {"SPREADLINE_ENGINE_CPU": OFF}
+        leave_to_engine(processor)
+        self._say(f"processor {processor} is the engine's, the others are everything else's")
+        return {"SPREADLINE_ENGINE_CPU": str(processor)}
 
     def _wait_services(self, plan: Plan, supervisor: Supervisor) -> None:
         wait_until(

@@ -42,6 +42,9 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.written += b"<closed>"
 
+    def abort(self) -> None:
+        self.is_lost = True
+
     def is_closing(self) -> bool:
         return self.is_lost
 
@@ -224,3 +227,31 @@ async def test_what_a_lost_connection_left_is_taken_to_its_end() -> None:
     assert peer.resumptions == 0
     with pytest.raises(ConnectionError):
         await connection.recv()
+
+
+async def test_a_text_leaves_at_once_as_one_masked_frame() -> None:
+    link, peer, _ = await flooded(0)
+    sending = SocketConnection(link, "venue").send(b"an order")
+    with pytest.raises(StopIteration):
+        sending.send(None)
+    assert unmasked(bytes(peer.written)) == [(0x80 | TEXT, b"an order")]
+
+
+async def test_a_text_waits_for_room_where_the_peer_does_not_read() -> None:
+    link, peer, _ = await flooded(0)
+    link.pause_writing()
+    sending = asyncio.ensure_future(SocketConnection(link, "venue").send(b"an order"))
+    await asyncio.sleep(0)
+    assert not sending.done()
+    link.resume_writing()
+    await sending
+    assert unmasked(bytes(peer.written)) == [(0x80 | TEXT, b"an order")]
+
+
+async def test_nothing_is_written_to_a_connection_that_is_over() -> None:
+    link, peer, _ = await flooded(0)
+    before = bytes(peer.written)
+    link.connection_lost(None)
+    with pytest.raises(ConnectionError):
+        await SocketConnection(link, "venue").send(b"an order")
+    assert bytes(peer.written) == before

@@ -1,0 +1,80 @@
+"""The engine's processor: which one is chosen, who leaves it, who takes it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from arbsite.errors import SetupError
+from arbsite.processors import AUTO, OFF, engine_processor, leave_to_engine, take
+
+USABLE = sorted(os.sched_getaffinity(0))
+needs_two = pytest.mark.skipif(len(USABLE) < 2, reason="a machine of one processor")
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[[Callable[[], object]], object]]:
+    """Runs something in a thread of its own, for affinity is a thread's."""
+
+    def run(work: Callable[[], object]) -> object:
+        found: list[object] = []
+        thread = threading.Thread(target=lambda: found.append(work()))
+        thread.start()
+        thread.join(10)
+        return found[0]
+
+    yield run
+    assert sorted(os.sched_getaffinity(0)) == USABLE
+
+
+@needs_two
+def test_the_last_processor_is_the_engines_and_a_number_chooses_another() -> None:
+    assert engine_processor(AUTO) == USABLE[-1]
+    assert engine_processor(str(USABLE[0])) == USABLE[0]
+    assert engine_processor(OFF) is None
+
+
+def test_a_machine_of_one_processor_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    assert engine_processor(AUTO) is None
+    with pytest.raises(SetupError, match="at least two"):
+        engine_processor("3")
+
+
+@pytest.mark.parametrize("choice", ["", "-1", "9999", "one", "1,2", "\u0661"])
+def test_what_is_no_processor_of_ours_is_refused(choice: str) -> None:
+    with pytest.raises(SetupError, match="SPREADLINE_ENGINE_CPU"):
+        engine_processor(choice)
+
+
+@needs_two
+def test_who_leaves_it_and_who_takes_it_share_none(
+    in_thread: Callable[[Callable[[], object]], object],
+) -> None:
+    processor = USABLE[-1]
+
+    def leave() -> set[int]:
+        leave_to_engine(processor)
+        return os.sched_getaffinity(0)
+
+    def engine() -> set[int]:
+        take(str(processor))
+        return os.sched_getaffinity(0)
+
+    assert in_thread(leave) == set(USABLE[:-1])
+    assert in_thread(engine) == {processor}
+
+
+@pytest.mark.parametrize("choice", [AUTO, OFF])
+def test_an_engine_that_was_told_no_processor_stays_where_it_is(choice: str) -> None:
+    take(choice)
+    assert sorted(os.sched_getaffinity(0)) == USABLE
+
+
+@pytest.mark.parametrize("choice", ["9999", "one", "-1"])
+def test_an_engine_does_not_start_on_a_processor_that_is_not_there(choice: str) -> None:
+    with pytest.raises(SetupError, match="cannot be used here"):
+        take(choice)
