@@ -3,7 +3,8 @@
 Starts a private PostgreSQL with its durable settings (fsync on, synchronous_commit on),
 records intents with their window and signed bytes through the engine's own store, and prints
 two JSON lines: one intent after the other, and one every 20 ms. The second is what a desk
-meets: its processes have slept, and nothing of the path is in the processor's caches.
+meets: its processes have slept, and nothing of the path is in the processor's caches. As on a
+desk, the bench has a processor to itself and all are kept awake, where this user may ask for that.
 Run from the repository's root:  python deploy/bench/intent_commit.py [count]
 Not a test: the figures are the machine's, and its disk's.
 """
@@ -14,13 +15,17 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import uvloop
 
+from arbsite.processors import take
 from deploy.bench.database import own_database
+from deploy.bench.host import leave_a_processor, may_stay_awake
+from trading.process.awake import processors_awake
 
 WARM_UP = 30
 PACES = {"one after the other": 0.0, "every 20 ms": 0.02}
@@ -101,7 +106,10 @@ def figures(pace: str, took_ms: list[float]) -> dict[str, Any]:
 def main() -> None:
     """Bring up the server, make the tables, measure, clean up."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    with own_database("SOL") as url:
+    own = leave_a_processor()
+    awake = processors_awake() if may_stay_awake() else nullcontext()
+    with own_database("SOL") as url, awake:
+        take(own)
         for line in uvloop.run(measure(url, count)):
             print(json.dumps(line))
 

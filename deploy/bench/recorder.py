@@ -9,7 +9,8 @@ overhead is the median of the ratios between neighbours, with the interval (95 %
 The first fifth of each turn is left out: it finishes what the life before left to write.
 The spools' threads write to a temporary folder meanwhile. The loop's processor time is what the
 tick path itself pays, free of what else the machine does; the difference to all threads' is
-spent beside it, and waits show where frames leave no pause (unpaced).
+spent beside it, and waits show where frames leave no pause (unpaced). The processors are kept
+awake, as an engine does, where this user may ask for that.
 Run from the repository's root:  python deploy/bench/recorder.py [--turns N] [--frames N]
 """
 
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, get_args
@@ -34,6 +36,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from arbsite.clock import SystemClock, seeded_random
+from deploy.bench.host import may_stay_awake
 from deploy.bench.kraken_frames import PRICE_PRECISION, QTY_PRECISION, frames
 from deploy.bench.tables import percentile, print_table
 from feeds.market.events import FeedProof, MarketEvent
@@ -43,6 +46,7 @@ from feeds.venues.kraken.feed import KrakenFeed
 from trading.inputs import EngineInput
 from trading.journal.format import EngineSetup
 from trading.journal.keeper import EngineJournal, start_journal
+from trading.process.awake import processors_awake
 from trading.tests.unit.builders import make_spec
 from trading.tests.unit.desk import setup_events
 
@@ -221,8 +225,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=250, help="frames a turn at 1,000/s")
     options = parser.parse_args()
     logging.disable(logging.INFO)
-    rows = uvloop.run(compare(options.turns, 1_000, options.frames))
-    rows += uvloop.run(compare(max(2, options.turns // 3), 0, options.frames * 10))
+    with processors_awake() if may_stay_awake() else nullcontext():
+        rows = uvloop.run(compare(options.turns, 1_000, options.frames))
+        rows += uvloop.run(compare(max(2, options.turns // 3), 0, options.frames * 10))
     heads = ("median of turns", "p50 µs", "p99 µs", "loop cpu µs", "all threads cpu µs")
     print_table("recorder and journal", heads, rows)
 

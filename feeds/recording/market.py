@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from arbsite.units import text_from_int
-from feeds.market.events import BookInvalidated, BookUpdated, MarketEvent
+from feeds.market.events import BookUpdated
 from feeds.market.spec import MarketSpec
 from feeds.recording.format import GAP, Record
 from feeds.recording.writer import Entry, Spool
@@ -147,7 +147,6 @@ class MarketRecorder:
         self.spool = spool
         self.in_hand = FrameInHand(description.depth)
         self._put = spool.put
-        self._books: dict[str, BookUpdated] = {}
         self._sources: Mapping[str, int] = {
             label: number for number, label in enumerate(description.sources)
         }
@@ -156,7 +155,7 @@ class MarketRecorder:
         """Record a frame of Kraken's public socket."""
         if self.spool.wants_boundary:
             self._say_what_stands(recv_ns)
-        self.in_hand.take(frame, recv_ns)
+        self.in_hand.frame = frame
         self._put(KRAKEN_FRAME, KRAKEN_SOURCE, recv_ns, frame, len(frame))
 
     def opened(self, endpoint: str, recv_ns: int) -> None:
@@ -181,16 +180,7 @@ class MarketRecorder:
 
     def around(self, sink: MarketSink) -> MarketSink:
         """Return a sink that lets the recorder follow the books and passes everything on."""
-        books = self._books
-
-        def follow(event: MarketEvent) -> None:
-            if type(event) is BookUpdated:
-                books[event.symbol] = event
-            elif type(event) is BookInvalidated:
-                books.pop(event.symbol, None)
-            sink(event)
-
-        return self.in_hand.around(follow)
+        return self.in_hand.around(sink)
 
     def close(self) -> None:
         """Write what was taken and end; waits for the disk."""
@@ -199,7 +189,7 @@ class MarketRecorder:
     def _say_what_stands(self, recv_ns: int) -> None:
         """Before a frame every book is what the earlier frames made it."""
         self.spool.wants_boundary = False
-        self._put(_BOOKS_STAND, KRAKEN_SOURCE, recv_ns, tuple(self._books.values()), 0)
+        self._put(_BOOKS_STAND, KRAKEN_SOURCE, recv_ns, tuple(self.in_hand.books.values()), 0)
 
 
 def _bytes_of(payload: Any) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable
 from arbsite.errors import FeedCorrupt
 from arbsite.units import text_from_int
 from feeds.market.book import Book, RawLevel
-from feeds.market.events import BookUpdated, Level, MarketEvent
+from feeds.market.events import BookInvalidated, BookUpdated, Level, MarketEvent
 from feeds.venues.base import MarketSink
 from feeds.venues.kraken.messages import BookFrame
 from feeds.venues.kraken.tokens import ns_from_datetime
@@ -24,18 +24,20 @@ _MOST_DEPTH = 255
 
 
 class FrameInHand:
-    """The raw frame that a feed of this depth is working on, and the book it published of it.
+    """The raw frame that a feed of this depth is working on, and the books it published.
 
     Told by the feed's tap (`take`) and its sink (`around`).
     """
 
-    __slots__ = ("book", "depth", "frame")
+    __slots__ = ("book", "books", "depth", "frame")
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
         self.frame = b""
         self.book: BookUpdated | None = None
         """The very one last published, not what somebody made of it."""
+        self.books: dict[str, BookUpdated] = {}
+        """By symbol, those that stand."""
 
     def take(self, frame: bytes, _recv_ns: int) -> None:
         """Be told of the next frame before it is read."""
@@ -44,9 +46,13 @@ class FrameInHand:
     def around(self, sink: MarketSink) -> MarketSink:
         """Return a sink that notes what the frame became and passes everything on."""
 
+        books = self.books
+
         def note(event: MarketEvent) -> None:
             if type(event) is BookUpdated:
-                self.book = event
+                self.book = books[event.symbol] = event
+            elif type(event) is BookInvalidated:
+                books.pop(event.symbol, None)
             sink(event)
 
         return note
