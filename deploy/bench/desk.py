@@ -23,7 +23,7 @@ from feeds.market.tests.golden_rows import whirlpool
 from feeds.market.ticks import sqrt_price_from_tick
 from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
-from feeds.venues.kraken.wire import decode_frame
+from feeds.venues.kraken.wire import decode_frame, read_book
 from trading.effects import Effect, Execute, SignalSeen
 from trading.engine.core import Engine
 from trading.inputs import (
@@ -106,7 +106,7 @@ class BenchDesk:
 
     def parse(self, frame: bytes, recv_ns: int) -> BookUpdated:
         """Frame bytes to a verified book, as the feed does it."""
-        self.books.on_book(decode_frame(frame), recv_ns, recv_ns)  # type: ignore[arg-type]
+        self.books.on_book(read_book(frame), recv_ns, recv_ns)
         assert type(self.last) is BookUpdated
         return self.last
 

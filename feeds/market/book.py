@@ -93,8 +93,10 @@ class BookSide:
         prices: dict[bytes, tuple[int, int, bytes]] = {}
         # Where a padded quantity has its dot; without decimals it has none anywhere.
         dot_at = ~qty_precision if qty_precision else MAX_TOKEN_BYTES
+        # Whether a padded quantity may have so many digits; more than that are an IndexError.
+        fits = (False,) * (qty_precision + 1) + (True,) * (MAX_TOKEN_BYTES - qty_precision - 1)
         # One tuple, since a message has to fetch all of it.
-        self._hot = (keys, rows, texts, prices, qty_precision, dot_at, depth)
+        self._hot = (keys, rows, texts, prices, qty_precision, dot_at, depth, fits)
         self.checksum_text = b""
 
     def clear(self) -> None:
@@ -111,7 +113,7 @@ class BookSide:
         The same price may come twice; deleting a level we do not hold is ignored, as the
         venue's support advises. Raises FeedCorrupt, with the side half applied.
         """
-        keys, rows, texts, prices, places, dot_at, depth = self._hot
+        keys, rows, texts, prices, places, dot_at, depth, fits = self._hot
         for level in levels:
             qty = level.qty
             # The common case costs no test: a price seen before, a quantity padded to the
@@ -122,11 +124,7 @@ class BookSide:
                 key, ticks, price_digits = self._price(level.price)
             try:
                 digits = qty.replace(b".", b"", 1)
-                if (
-                    qty[dot_at] != _DOT
-                    or not places < len(digits) < MAX_TOKEN_BYTES
-                    or not digits.isdigit()
-                ):
+                if qty[dot_at] != _DOT or not fits[len(digits)] or not digits.isdigit():
                     digits = digits_from_token(qty, places)
             except (AttributeError, IndexError, TypeError):
                 digits = digits_from_token(qty, places)

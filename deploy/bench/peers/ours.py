@@ -1,7 +1,7 @@
 """Contestant: this product, exact integers and the checksum of every message.
 
 `ours.py FRAMES book` decodes, applies, truncates and verifies, as far as the peers go;
-`ours.py FRAMES feed` goes through the feed's own path (`decode_frame`, `BookSet.on_book`)
+`ours.py FRAMES feed` goes through the feed's own path (`read_book`, `BookSet.on_book`)
 to a published `BookUpdated` with the venue's time. Started by kraken_book.py, with the
 repository on the path.
 """
@@ -18,7 +18,7 @@ from feeds.market.book import Book
 from feeds.market.events import BookUpdated, MarketEvent
 from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
-from feeds.venues.kraken.wire import decode_frame
+from feeds.venues.kraken.wire import decode_frame, read_book
 
 INSTRUMENT = (
     b'{"channel":"instrument","type":"snapshot","data":{"pairs":[{"symbol":"SOL/USD",'
@@ -52,7 +52,7 @@ class Desk:
         """Publish a verified book per frame; the frames for which none came."""
         on_book, before = self.books.on_book, self.counters.books
         for frame in frames:
-            on_book(decode_frame(frame), 1, 1)  # type: ignore[arg-type]
+            on_book(read_book(frame), 1, 1)
         assert type(self.last) is BookUpdated
         return len(frames) - (self.counters.books - before)
 
@@ -67,7 +67,7 @@ class BookAlone:
         """Verify each frame; how many were bad."""
         update, snapshot, bad = self.book.apply_update, self.book.apply_snapshot, 0
         for frame in frames:
-            message = decode_frame(frame)
+            message = read_book(frame)
             apply = update if message.type == "update" else snapshot
             for entry in message.data:
                 if not apply(entry.bids, entry.asks, entry.checksum):

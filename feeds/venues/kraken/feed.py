@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from arbsite.clock import Clock
-from arbsite.errors import FeedCorrupt
+from arbsite.errors import UNREADABLE, FeedCorrupt
 from feeds.market.events import FeedProof, VenueStatus
 from feeds.venues.backoff import AttemptBudget, Backoff, Jitter
 from feeds.venues.base import MarketSink
@@ -20,14 +20,13 @@ from feeds.venues.kraken.books import BookSet, FeedTimings
 from feeds.venues.kraken.counters import FeedCounters
 from feeds.venues.kraken.link import Link, until_first
 from feeds.venues.kraken.messages import (
-    BookFrame,
     InstrumentFrame,
     Message,
     Reply,
     StatusFrame,
     TickerFrame,
 )
-from feeds.venues.kraken.wire import decode_frame
+from feeds.venues.kraken.wire import decode_frame, read_book
 from feeds.venues.transport import Transport, WsConnection
 
 log = logging.getLogger(__name__)
@@ -143,18 +142,26 @@ class KrakenFeed:
         if self._tap is not None:
             self._tap(frame, recv_ns)
         try:
-            message = decode_frame(frame)
-        except FeedCorrupt as error:
-            log.warning("frame.refused", extra={"venue": "kraken", "reason": str(error)})
-            books.on_malformed(frame, recv_ns, monotonic_ns)
-            return
-        if type(message) is BookFrame:
-            books.on_book(message, recv_ns, monotonic_ns)
+            book = read_book(frame)
+        except UNREADABLE:
+            if not self._take_other(frame, link, books, recv_ns):
+                return
         else:
-            self._dispatch(message, link, books, recv_ns)
+            books.on_book(book, recv_ns, monotonic_ns)
         if monotonic_ns >= self._next_proof_ns and books.is_proven(monotonic_ns):
             self._next_proof_ns = monotonic_ns + round(self._timings.proof_s * _NS)
             self._sink(FeedProof("kraken", "*", recv_ns))
+
+    def _take_other(self, frame: bytes, link: Link, books: BookSet, recv_ns: int) -> bool:
+        """Take a frame that is no good book; whether it could be read at all."""
+        try:
+            message = decode_frame(frame)
+        except FeedCorrupt as error:
+            log.warning("frame.refused", extra={"venue": "kraken", "reason": str(error)})
+            books.on_malformed(frame, recv_ns, link.last_frame_ns)
+            return False
+        self._dispatch(message, link, books, recv_ns)
+        return True
 
     def _dispatch(self, message: Message, link: Link, books: BookSet, recv_ns: int) -> None:
         match message:

@@ -1,8 +1,9 @@
 """Kraken WebSocket v2 frames as typed messages: the codec, and nothing but the codec.
 
 Unknown keys and channels are ignored, as the venue adds them without notice; everything
-that breaks the format raises FeedCorrupt. `decode_frame` is the one entry; the feed,
-trading and the simulator's tests call it.
+that breaks the format raises FeedCorrupt. `decode_frame` reads every frame; the feed, whose
+frames are books nearly always, tries `read_book` first. Trading and the simulator's tests
+call it too.
 """
 
 from __future__ import annotations
@@ -131,7 +132,9 @@ class _WireBalance(msgspec.Struct):
 
 
 _T = TypeVar("_T")
-_decode_book = msgspec.json.Decoder(BookFrame, float_hook=TOKEN_HOOK).decode
+read_book = msgspec.json.Decoder(BookFrame, float_hook=TOKEN_HOOK).decode
+"""Read a book frame with nothing around the decoder; UNREADABLE on any other, good or bad."""
+
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
 _pair_decoder = msgspec.json.Decoder(_WirePair)
 
@@ -140,7 +143,7 @@ def decode_frame(frame: bytes) -> Message:
     """Read one text frame. Raises FeedCorrupt, and only FeedCorrupt, on a malformed one."""
     try:
         try:
-            return _decode_book(frame)
+            return read_book(frame)
         except msgspec.ValidationError:
             # Nearly every frame is a book; the others can afford the detour.
             return _decode_envelope(_envelope_decoder.decode(frame), frame)
@@ -153,7 +156,7 @@ def _decode_envelope(envelope: _Envelope, frame: bytes) -> Message:
         return _reply(envelope)
     if envelope.channel == "book":
         # A bad one: once more, for what is wrong with it.
-        return _decode_book(frame)
+        return read_book(frame)
     if not envelope.channel:
         raise FeedCorrupt("neither a channel message nor an answer")
     parse = _PARSERS.get(envelope.channel)
