@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,7 @@ class Program:
     """One supervised process. `stop_wait_s` passes before it is killed.
 
     A loaded interpreter needs a second to end and several end at once: 5 s were too few
-    on two busy cores.
+    on two busy cores. `processor`: the only one it may run on.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Program:
     user: str | None = None
     directory: Path = REPOSITORY
     environment: dict[str, str] = field(default_factory=dict)
+    processor: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Plan:
     seed: int
     feeds: Literal["inline", "bus"]
     only_services: bool = False
+    engine_processor: int | None = None
 
 
 def service_programs(services: list[Service]) -> list[Program]:
@@ -112,14 +114,9 @@ def product_programs(plan: Plan, commands: Collection[str]) -> tuple[list[Progra
         *_venue_programs(plan),
         *_feed_programs(plan),
         *_console_programs(plan),
-        _managed(
-            plan,
-            "engine",
-            "engine",
-            "run_engine",
-            "--feeds",
-            plan.feeds,
-            stop_wait_s=30,
+        replace(
+            _managed(plan, "engine", "engine", "run_engine", "--feeds", plan.feeds, stop_wait_s=30),
+            processor=plan.engine_processor,
         ),
     ]
     present = [program for program in programs if _exists(program, commands)]

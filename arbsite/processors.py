@@ -2,13 +2,14 @@
 
 An order waits for the engine and then for PostgreSQL. Where both run on one processor, each
 is put behind the other and finds its caches overwritten (decision 0026). `up` moves itself,
-and with itself all it starts, off one processor, which the engine then takes. Linux only;
-elsewhere, and on a machine of one processor, nothing is moved.
+and with itself all it starts, off one processor, and starts the engine on that one. Needs
+Linux and its `taskset`; without them, and on a machine of one processor, nothing is moved.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 
 from arbsite.errors import SetupError
 
@@ -21,37 +22,19 @@ def engine_processor(choice: str) -> int | None:
 
     `auto` is the last one this process may use, if there is another for the rest.
     """
-    if choice == OFF or not hasattr(os, "sched_getaffinity"):
+    if choice == OFF or shutil.which("taskset") is None:
         return None
     usable = os.sched_getaffinity(0)
     if choice == AUTO:
         return max(usable) if len(usable) > 1 else None
     if choice not in map(str, usable) or len(usable) < 2:
-        raise _unusable(choice)
+        raise SetupError(
+            f"SPREADLINE_ENGINE_CPU={choice} cannot be used here: `{AUTO}`, `{OFF}`, or the number"
+            " of one of at least two processors that this process may run on."
+        )
     return int(choice)
 
 
 def leave_to_engine(processor: int) -> None:
     """Keep this thread, and what it starts from now on, off the engine's processor."""
     os.sched_setaffinity(0, os.sched_getaffinity(0) - {processor})
-
-
-def take(choice: str) -> None:
-    """Run this thread, and those it starts from now on, on the engine's processor alone.
-
-    `auto` and `off` leave them where they are: the choice is made by who moves the others.
-    SetupError if it cannot be used.
-    """
-    if choice in (AUTO, OFF):
-        return
-    try:
-        os.sched_setaffinity(0, {int(choice)})
-    except (ValueError, OverflowError, OSError) as error:
-        raise _unusable(choice) from error
-
-
-def _unusable(choice: str) -> SetupError:
-    return SetupError(
-        f"SPREADLINE_ENGINE_CPU={choice} cannot be used here: `{AUTO}`, `{OFF}`, or the number of"
-        " one of at least two processors that this process may run on."
-    )

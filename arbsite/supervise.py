@@ -110,6 +110,13 @@ def _tied(command: Iterable[str], stop_signal: str) -> list[str]:
     return [*tie, *command]
 
 
+def _placed(program: Program) -> tuple[str, ...]:
+    """The command, on its own processor from its first instruction."""
+    if program.processor is None:
+        return program.command
+    return ("taskset", "--cpu-list", str(program.processor), *program.command)
+
+
 def configuration(home: Home, programs: Iterable[Program], socket_file: Path) -> str:
     """The text of supervisord.conf; only the services start by themselves."""
     lines = [
@@ -144,7 +151,7 @@ def _section(home: Home, program: Program) -> list[str]:
     environment = ",".join(
         f'{name}="{_quoted(value)}"' for name, value in program.environment.items()
     )
-    command = shlex.join(_tied(program.command, program.stop_signal))
+    command = shlex.join(_tied(_placed(program), program.stop_signal))
     return [
         f"[program:{program.name}]",
         f"command={_quoted(command)}",

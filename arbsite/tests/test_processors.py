@@ -1,4 +1,4 @@
-"""The engine's processor: which one is chosen, who leaves it, who takes it."""
+"""The engine's processor: which one is chosen, and who leaves it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from arbsite.errors import SetupError
-from arbsite.processors import AUTO, OFF, engine_processor, leave_to_engine, take
+from arbsite.processors import AUTO, OFF, engine_processor, leave_to_engine
 
 USABLE = sorted(os.sched_getaffinity(0))
 needs_two = pytest.mark.skipif(len(USABLE) < 2, reason="a machine of one processor")
@@ -51,7 +51,7 @@ def test_what_is_no_processor_of_ours_is_refused(choice: str) -> None:
 
 
 @needs_two
-def test_who_leaves_it_and_who_takes_it_share_none(
+def test_who_leaves_it_keeps_the_others(
     in_thread: Callable[[Callable[[], object]], object],
 ) -> None:
     processor = USABLE[-1]
@@ -60,21 +60,11 @@ def test_who_leaves_it_and_who_takes_it_share_none(
         leave_to_engine(processor)
         return os.sched_getaffinity(0)
 
-    def engine() -> set[int]:
-        take(str(processor))
-        return os.sched_getaffinity(0)
-
     assert in_thread(leave) == set(USABLE[:-1])
-    assert in_thread(engine) == {processor}
 
 
-@pytest.mark.parametrize("choice", [AUTO, OFF])
-def test_an_engine_that_was_told_no_processor_stays_where_it_is(choice: str) -> None:
-    take(choice)
-    assert sorted(os.sched_getaffinity(0)) == USABLE
-
-
-@pytest.mark.parametrize("choice", ["9999", "one", "-1"])
-def test_an_engine_does_not_start_on_a_processor_that_is_not_there(choice: str) -> None:
-    with pytest.raises(SetupError, match="cannot be used here"):
-        take(choice)
+def test_without_the_program_that_places_processes_nothing_is_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert engine_processor(AUTO) is None

@@ -190,3 +190,11 @@ def test_the_engine_stops_first_and_the_services_last(tmp_path: Path) -> None:
     assert "priority=900" in engine
     assert "priority=100" in services
     assert "50%% off" in text
+
+
+def test_the_engine_alone_is_started_on_its_processor(tmp_path: Path) -> None:
+    programs, _ = product_programs(_plan(tmp_path, engine_processor=3), COMMANDS)
+    text = configuration(Home(tmp_path), programs, tmp_path / "s.sock")
+    placed = [line for line in text.splitlines() if "taskset --cpu-list 3" in line]
+    assert len(placed) == 1
+    assert "run_engine" in placed[0]

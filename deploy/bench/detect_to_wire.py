@@ -37,11 +37,10 @@ import uvloop
 from solders.keypair import Keypair
 
 from arbsite.clock import SystemClock, system_random
-from arbsite.processors import OFF, take
 from deploy.bench.database import own_database
 from deploy.bench.desk import pool_of_52_ticks
 from deploy.bench.floors import Floors
-from deploy.bench.host import kept_awake, leave_a_processor, may_stay_awake
+from deploy.bench.host import kept_awake, leave_a_processor, may_stay_awake, take
 from deploy.bench.tables import percentile, print_table
 from deploy.bench.wire_stubs import run_stubs
 from feeds.market.events import BookUpdated, PoolUpdated
@@ -364,7 +363,7 @@ def main() -> None:
         "--plain", action="store_true", help="share the processors, and let them sleep"
     )
     options = parser.parse_args()
-    own = OFF if options.plain else leave_a_processor()
+    own = None if options.plain else leave_a_processor()
     is_awake = not options.plain and may_stay_awake()
     total = len(PACES) * (WARM_UP + options.count)
     shared = SharedMemory(create=True, size=16 * total)
@@ -386,7 +385,7 @@ def main() -> None:
         shared.unlink()
     heads = ["stage", "p50", "p90", "p99", "cpu p50", "cpu p99", "p50 / insert", "p99 / insert"]
     heads += ["target p50", "target p99"]
-    way = f"processor {own} its own" if own != OFF else "processors shared"
+    way = f"processor {own} its own" if own is not None else "processors shared"
     way += ", all awake" if is_awake else ""
     for pace, samples in found.items():
         title = f"Detect to both legs on the wire, {len(samples)} intents {pace}, {way}: µs"

@@ -6,10 +6,11 @@ Imported by the benches; not a command.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from arbsite.processors import AUTO, OFF, engine_processor, leave_to_engine
+from arbsite.processors import AUTO, engine_processor, leave_to_engine
 from trading.process.awake import MaySleep, processors_awake, stay_awake
 
 
@@ -35,10 +36,15 @@ async def kept_awake(rehearse: Callable[[], None], is_awake: bool) -> AsyncItera
             await asyncio.gather(task, return_exceptions=True)
 
 
-def leave_a_processor() -> str:
+def leave_a_processor() -> int | None:
     """Start what is started from now on beside the engine's processor; the one to `take`."""
     processor = engine_processor(AUTO)
-    if processor is None:
-        return OFF
-    leave_to_engine(processor)
-    return str(processor)
+    if processor is not None:
+        leave_to_engine(processor)
+    return processor
+
+
+def take(processor: int | None) -> None:
+    """Run on as the engine, on its processor alone."""
+    if processor is not None:
+        os.sched_setaffinity(0, {processor})

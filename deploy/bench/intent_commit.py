@@ -22,9 +22,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import uvloop
 
-from arbsite.processors import take
 from deploy.bench.database import own_database
-from deploy.bench.host import leave_a_processor, may_stay_awake
+from deploy.bench.host import leave_a_processor, may_stay_awake, take
 from trading.process.awake import processors_awake
 
 WARM_UP = 30

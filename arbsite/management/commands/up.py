@@ -28,7 +28,7 @@ from arbsite.home import REPOSITORY, Home
 from arbsite.management.commands.prepare import CREDENTIALS_FILE
 from arbsite.ports import settle_ports
 from arbsite.processes import Plan, product_programs, service_programs
-from arbsite.processors import OFF, engine_processor, leave_to_engine
+from arbsite.processors import engine_processor, leave_to_engine
 from arbsite.readiness import (
     http_answers,
     port_answers,
@@ -107,13 +107,15 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _ask_to_stop)
         home: Home = settings.HOME
+        only_services = options["only"] == "services"
         plan = Plan(
             home=home,
             profile=options["profile"],
             scenario=options["scenario"],
             seed=options["seed"],
             feeds=options["feeds"],
-            only_services=options["only"] == "services",
+            only_services=only_services,
+            engine_processor=None if only_services else _engine_processor(),
         )
         lock = HomeLock(home)
         try:
@@ -136,7 +138,10 @@ class Command(BaseCommand):
         names = [program.name for program in programs]
         console = Console(plan.home.logs, names, sys.stdout, colour=sys.stdout.isatty())
         supervisor = Supervisor(plan.home, programs)
-        environment = _child_environment(plan) | self._engine_apart(plan)
+        environment = _child_environment(plan)
+        if plan.engine_processor is not None:
+            leave_to_engine(plan.engine_processor)
+            self._say(f"processor {plan.engine_processor} is the engine's alone")
         try:
             self._say("starting PostgreSQL and Valkey" if services else "starting")
             supervisor.start(environment, lock)
@@ -175,15 +180,6 @@ class Command(BaseCommand):
         if "valkey" in embedded:
             services.append(prepare_valkey(plan.home))
         return services
-
-    def _engine_apart(self, plan: Plan) -> dict[str, str]:
-        """Leave a processor to the engine; what tells the engine which."""
-        processor = None if plan.only_services else engine_processor(settings.ENGINE_CPU)
-        if processor is None:
-            return {"SPREADLINE_ENGINE_CPU": OFF}
-        leave_to_engine(processor)
-        self._say(f"processor {processor} is the engine's, the others are everything else's")
-        return {"SPREADLINE_ENGINE_CPU": str(processor)}
 
     def _wait_services(self, plan: Plan, supervisor: Supervisor) -> None:
         wait_until(
@@ -287,6 +283,13 @@ class Command(BaseCommand):
 
 def _ask_to_stop(number: int, frame: FrameType | None) -> None:
     raise StopAsked
+
+
+def _engine_processor() -> int | None:
+    try:
+        return engine_processor(settings.ENGINE_CPU)
+    except SetupError as error:
+        raise CommandError(str(error)) from error
 
 
 def _port(text: str) -> int:

@@ -19,7 +19,6 @@ from arbsite.clock import SystemClock, process_began_ns
 from arbsite.errors import Fenced, SetupError
 from arbsite.home import current_home
 from arbsite.metrics import start_metrics_server
-from arbsite.processors import take
 from feeds import assembly
 from feeds.models import Market
 from feeds.recording.writer import SpoolLimits
@@ -63,7 +62,6 @@ class Command(BaseCommand):
         start_metrics_server()
         markets = _chosen(assembly.enabled_markets(), options["assets"])
         try:
-            take(settings.ENGINE_CPU)
             uvloop.run(self._run(options, markets))
         except SetupError as error:
             raise CommandError(str(error)) from error
