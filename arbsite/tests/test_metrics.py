@@ -50,6 +50,7 @@ def test_every_series_is_ours_and_names_its_unit_or_counts() -> None:
         "_trades",
         "_ratio",
         "_down",
+        "_awake",
         "_units",
     )
     for name in _declared():
