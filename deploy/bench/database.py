@@ -27,6 +27,7 @@ def own_database(*assets: str) -> Iterator[str]:
     from arbsite.home import current_home
     from arbsite.readiness import ensure_database, postgres_answers
     from arbsite.testing import RunningService
+    from arbsite.wal_ahead import lay_out
     from trading.tests.intents import open_desk
 
     home, url = current_home(), os.environ["DATABASE_URL"]
@@ -38,6 +39,7 @@ def own_database(*assets: str) -> Iterator[str]:
         ensure_database(url)
         call_command("migrate", verbosity=0)
         open_desk(*assets, daily_notional_cap_usd=10**9, daily_trades_cap=10**6)
+        lay_out(url)
         yield url
     finally:
         server.stop()

@@ -37,6 +37,7 @@ from arbsite.readiness import (
     wait_until,
 )
 from arbsite.supervise import HomeLock, Supervisor
+from arbsite.wal_ahead import lay_out
 
 _POLL_S = 0.2
 _STOP_LIMIT_S = 120
@@ -149,7 +150,7 @@ class Command(BaseCommand):
             if plan.only_services:
                 self._say(f"services are up; other commands find them through {plan.home.path}")
             else:
-                self._prepare_database(environment)
+                self._prepare_database(plan, environment)
                 self._start_product(plan, supervisor)
                 seconds = (_CLOCK.monotonic_ns() - begun_ns) / 1e9
                 self._announce(plan, seconds)
@@ -203,7 +204,7 @@ class Command(BaseCommand):
             is_alive=supervisor.is_alive,
         )
 
-    def _prepare_database(self, environment: dict[str, str]) -> None:
+    def _prepare_database(self, plan: Plan, environment: dict[str, str]) -> None:
         """Run `prepare` in a process of its own: it must see the settled addresses."""
         self._say("bringing the database up to date")
         command = [sys.executable, str(REPOSITORY / "manage.py"), "prepare"]
@@ -214,6 +215,8 @@ class Command(BaseCommand):
             self._say(line)
         if done.returncode:
             raise SetupError("the database could not be brought up to date; the reason is above.")
+        if not os.environ.get("DATABASE_URL"):
+            lay_out(plan.home.database_url())
 
     def _start_product(self, plan: Plan, supervisor: Supervisor) -> None:
         ports = plan.home.ports()
