@@ -29,7 +29,7 @@ TICK_TO_SIGNAL_US = Histogram(
 )
 INTENT_COMMIT_MS = Histogram(
     "spreadline_intent_commit_ms",
-    "Durable intent: transaction begun to committed, ms.",
+    "Durable intent: what its order waits for, from legs signed to committed, ms.",
     buckets=_COMMIT_MS,
 )
 DETECT_TO_WIRE_MS = Histogram(

@@ -65,8 +65,9 @@ INSERT_THERE_MS = (0.494, 1.061)
 STAGES = (
     ("decide: book in, intent out", "start", "decided"),
     ("hop to the executor", "decided", "executing"),
-    ("plan both legs: build, firewall, sign", "executing", "signed"),
-    ("rows to JSON", "signed", "asked"),
+    ("the decision's JSON, its transaction begun", "executing", "begun"),
+    ("plan both legs: build, firewall, sign", "begun", "signed"),
+    ("the trade's JSON", "signed", "asked"),
     (DURABLE, "asked", "durable"),
     ("hand-over to Kraken's socket", "durable", "kraken"),
     ("hand-over to the node's HTTP", "durable", "solana"),
@@ -168,6 +169,10 @@ class Process:
         transport.marks = marks
 
         class MarkedStore(TradeStore):
+            def begin_intent(self, *args: Any) -> None:
+                super().begin_intent(*args)
+                marks.note("begun")
+
             async def _call_record_intent(self, *args: Any) -> str:
                 marks.note("asked")
                 verdict = await super()._call_record_intent(*args)

@@ -1,7 +1,8 @@
 """Measures how long the durable intent takes: the one write that is awaited before an order.
 
 Starts a private PostgreSQL with its durable settings (fsync on, synchronous_commit on),
-records intents with their window and signed bytes through the engine's own store, and prints
+records intents with their window and signed bytes through the engine's own store, begun and
+completed at once (a desk signs in between, and waits for less), and prints
 two JSON lines: one intent after the other, and one every 20 ms. The second is what a desk
 meets: its processes have slept, and nothing of the path is in the processor's caches. As on a
 desk, the bench has a processor to itself and all are kept awake, where this user may ask for that.
@@ -76,6 +77,7 @@ async def record(store: Any, count: int, prefix: int, pause_s: float) -> list[fl
         window = NoteWindow(make_window(intent.window_id), "taken", "", "", "")
         await asyncio.sleep(pause_s)
         start_ns = time.perf_counter_ns()
+        store.begin_intent(intent, window)
         verdict = await store.record_intent(
             intent, make_settings(), trade_id=uuid7(), attempts=attempts, window=window
         )

@@ -78,10 +78,13 @@ class Executor:
             return
         if not await self._is_rate_kept(intent):
             return
+        # The server writes the decision while the swap is signed.
+        self._desk.store.begin_intent(intent, window)
         try:
             planned = self._plan(intent)
         except NotSent as error:
             self._refuse(intent, str(error))
+            await self._desk.store.forget_intent(intent)
             return
         trade = TradeRecord(
             id=uuid7(),

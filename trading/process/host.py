@@ -93,6 +93,7 @@ class EngineHost:
         parts, tasks = self.parts, self.parts.tasks
         parts.store.epoch = await parts.lease.acquire(beyond=parts.restored.least_epoch)
         self._start.leased(after_standby=parts.lease.has_stood_by)
+        tasks.start(parts.store.rehearse_intent(), "rehearse-intent")
         tasks.start(parts.local_kill.watch(parts.link.record_local_kill), "local-kill")
         tasks.every(1.0, self._beat, "lease")
         await parts.restored.compare(parts.lease.found)

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg import waiting
@@ -19,7 +20,7 @@ from psycopg.abc import PQGen
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
-from trading.storage.intent_line import RECORD_INTENT
+from trading.storage.intent_line import RECORD_INTENT, IntentText
 
 RV = TypeVar("RV")
 Row = dict[str, Any]
@@ -231,10 +232,16 @@ class EngineLine:
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def record(self, payload: str) -> str:
+    def begin(self, key: UUID, decision: bytes) -> None:
+        """Nothing is begun: a lent connection has no transaction open between two acts."""
+
+    async def forget(self, key: UUID) -> None:
+        """Nothing was begun."""
+
+    async def record(self, intent: IntentText) -> str:
         """Return the intent function's verdict."""
         async with self._pool.connection() as conn:
-            found = await conn.execute(RECORD_INTENT, [payload])
+            found = await conn.execute(RECORD_INTENT, [intent.whole()])
             row = await found.fetchone()
         assert row is not None
         return str(row["trading_record_intent"])

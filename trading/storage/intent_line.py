@@ -1,16 +1,22 @@
 """One connection kept at hand for the write that every order waits for.
 
 Saves what a pool does around a statement (checking out, resetting, giving back) and what a
-cursor does around a call: the statement is prepared by name when the connection is borrowed,
-and libpq is spoken to directly. Knows nothing of what is recorded and never asks twice.
-Called by `trading.storage.store` only.
+cursor does around a call: the statements are prepared by name when the connection is borrowed,
+and libpq is spoken to directly. An intent may be begun while its legs are still planned: the
+server then writes the decision in an open transaction and `record` only adds the rest and
+commits. Nothing is durable before that commit, and the server ends a transaction that its
+engine left standing. Knows nothing of what is recorded and never asks twice. Called by
+`trading.storage.store` only.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
@@ -18,25 +24,67 @@ from psycopg.rows import scalar_row
 from psycopg_pool import AsyncConnectionPool
 
 RECORD_INTENT = "SELECT trading_record_intent(%s::jsonb)"
-_NAME = b"record_intent"
-_STATEMENT = b"SELECT trading_record_intent($1::jsonb)"
+REFUSED_SQLSTATE, DUPLICATE_SQLSTATE = b"SPB01", b"23505"
+# An unsettled trade of this direction, or these bytes are another trade's.
+BUSY_TABLES = (b"trading_trade", b"trading_attempt")
+# How long an engine that stands still may keep the key of a decision from its successor.
+ABANDONED_AFTER_MS = 1000
+_STATEMENTS = {
+    b"record_intent": b"SELECT trading_record_intent($1::jsonb)",
+    b"begin_intent": b"SELECT trading_begin_intent($1::jsonb)",
+    b"finish_intent": b"SELECT trading_finish_intent($1::jsonb)",
+    b"rehearse_intent": b"SELECT trading_rehearse_intent($1::jsonb)",
+    b"begin": b"BEGIN",
+    b"commit": b"COMMIT",
+    b"rollback": b"ROLLBACK",
+}
+_SETTINGS = (
+    f"SET idle_in_transaction_session_timeout = {ABANDONED_AFTER_MS}".encode(),
+    # Plans made once: their statements look rows up by their keys, whatever the values.
+    b"SET plan_cache_mode = force_generic_plan",
+)
+_FINE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 
+class IntentText(msgspec.Struct, frozen=True):
+    """What is recorded of one intent: whole, or what is left once its decision was begun.
+
+    `decision` is asked for only where it was not begun.
+    """
+
+    key: UUID
+    rest: dict[str, Any]
+    decision: Callable[[], dict[str, Any]]
+
+    def remainder(self) -> bytes:
+        """The trade's JSON, without the inputs of its decision."""
+        return msgspec.json.encode(self.rest)
+
+    def whole(self) -> str:
+        """The JSON of both."""
+        return msgspec.json.encode({**self.rest, **self.decision()}).decode()
+
+
 class IntentLine:
-    """Calls the intent function over a connection of its own, borrowed from the pool once."""
+    """Calls the intent functions over a connection of its own, borrowed from the pool once."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool
         self._connection: Connection | None = None
         self._is_busy = False
+        self._begun: UUID | None = None
 
     async def open(self) -> None:
-        """Borrow the connection and prepare the statement before the first intent needs it."""
+        """Borrow the connection and prepare the statements before the first intent needs them."""
         connection = await self._pool.getconn()
         try:
-            connection.pgconn.send_prepare(_NAME, _STATEMENT)
-            await _answer(connection.pgconn)
+            for setting in _SETTINGS:
+                connection.pgconn.send_query(setting)
+                await _answer(connection.pgconn)
+            for name, statement in _STATEMENTS.items():
+                connection.pgconn.send_prepare(name, statement)
+                await _answer(connection.pgconn)
             self._connection = connection
         finally:
             if self._connection is None:
@@ -47,12 +95,65 @@ class IntentLine:
         if self._connection is not None:
             await self._give_back(self._connection)
 
-    async def record(self, payload: str) -> str:
-        """Return the function's verdict on one intent (JSON text).
+    def begin(self, key: UUID, decision: bytes) -> None:
+        """Let the server start on a decision; `record` or `forget` must follow.
+
+        Waits for nothing and raises nothing: a line that is taken or broken begins nothing,
+        and `record` then asks for the whole.
+        """
+        if self._is_busy or self._connection is None:
+            return
+        pgconn = self._connection.pgconn
+        try:
+            pgconn.enter_pipeline_mode()
+            pgconn.send_query_prepared(b"begin", [])
+            pgconn.send_query_prepared(b"begin_intent", [decision])
+            # Only after a sync does the server count the time that it is left standing.
+            pgconn.pipeline_sync()
+            pgconn.flush()
+        except psycopg.Error:
+            pgconn.finish()  # half a pipeline: nothing else may be sent over it
+            return
+        self._begun, self._is_busy = key, True
+
+    async def forget(self, key: UUID) -> None:
+        """Undo what was begun of an intent that is not recorded; nothing where nothing was."""
+        if self._begun != key:
+            return
+        try:
+            await self._complete((b"rollback", []))
+        except psycopg.Error:
+            return  # undone by the server as well
+
+    async def rehearse(self, stand_in: bytes) -> None:
+        """Let the server plan what an intent runs, and undo it. Raises psycopg errors."""
+        if self._is_busy or self._connection is None:
+            return
+        pgconn = self._connection.pgconn
+        self._is_busy = True
+        try:
+            pgconn.send_query_prepared(b"begin", [])
+            await _answer(pgconn)
+            pgconn.send_query_prepared(b"rehearse_intent", [stand_in])
+            try:
+                await _answer(pgconn)
+            finally:
+                pgconn.send_query_prepared(b"rollback", [])
+                await _answer(pgconn)
+        finally:
+            if pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                await self._give_back(self._connection)
+            self._is_busy = False
+
+    async def record(self, intent: IntentText) -> str:
+        """Return the server's verdict on one intent.
 
         Raises psycopg errors; after one that broke the connection the next call borrows
         another.
         """
+        if self._begun == intent.key:
+            return await self._finish(intent.remainder())
+        payload = intent.whole()
         if self._is_busy:
             async with self._pool.connection() as lent:
                 cursor = await lent.cursor(row_factory=scalar_row).execute(RECORD_INTENT, [payload])
@@ -65,15 +166,48 @@ class IntentLine:
             assert connection is not None
             pgconn = connection.pgconn
             try:
-                pgconn.send_query_prepared(_NAME, [payload.encode()])
-                verdict = (await _answer(pgconn)).get_value(0, 0)
+                pgconn.send_query_prepared(b"record_intent", [payload.encode()])
+                return _text(await _answer(pgconn))
             finally:
                 # Broken, or interrupted in the middle: the pool knows what to do with it.
                 if pgconn.transaction_status != pq.TransactionStatus.IDLE:
                     await self._give_back(connection)
-            assert verdict is not None
-            return verdict.decode()
         finally:
+            self._is_busy = False
+
+    async def _finish(self, rest: bytes) -> str:
+        results = await self._complete((b"finish_intent", [rest]), (b"commit", []))
+        failed = next((each for each in results if each.status not in _FINE), None)
+        if failed is None:
+            return _text(results[2])
+        state = failed.error_field(pq.DiagnosticField.SQLSTATE)
+        if state == REFUSED_SQLSTATE:
+            return (failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
+        table = failed.error_field(pq.DiagnosticField.TABLE_NAME)
+        if state == DUPLICATE_SQLSTATE and table in BUSY_TABLES:
+            return "busy"
+        raise error_from_result(failed)
+
+    async def _complete(self, *statements: tuple[bytes, list[bytes]]) -> list[pq.abc.PGresult]:
+        """Send what ends the begun transaction; all its results, from BEGIN on, in order."""
+        connection = self._connection
+        assert connection is not None
+        pgconn = connection.pgconn
+        # Taken: the same key asked for once more meanwhile is another transaction.
+        self._begun = None
+        try:
+            for name, parameters in statements:
+                pgconn.send_query_prepared(name, parameters)
+            pgconn.pipeline_sync()
+            results = [*await _answers(pgconn), *await _answers(pgconn)]
+            pgconn.exit_pipeline_mode()
+            if pgconn.transaction_status == pq.TransactionStatus.INERROR:
+                pgconn.send_query_prepared(b"rollback", [])
+                await _answer(pgconn)
+            return results
+        finally:
+            if pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                await self._give_back(connection)
             self._is_busy = False
 
     async def _give_back(self, connection: Connection) -> None:
@@ -81,25 +215,53 @@ class IntentLine:
         await self._pool.putconn(connection)
 
 
+def _text(result: pq.abc.PGresult) -> str:
+    value = result.get_value(0, 0)
+    assert value is not None
+    return value.decode()
+
+
 async def _answer(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
     """Wait for the one result of the command just queued; raises what the server says."""
-    loop = asyncio.get_running_loop()
-    while pgconn.flush():
-        await _until(loop.add_writer, loop.remove_writer, pgconn.socket)
+    await _flush(pgconn)
     result: pq.abc.PGresult | None = None
-    while True:
-        while pgconn.is_busy():
-            await _until(loop.add_reader, loop.remove_reader, pgconn.socket)
-            pgconn.consume_input()
-        found = pgconn.get_result()
-        if found is None:
-            break
+    while (found := await _next(pgconn)) is not None:
         result = found
     if result is None:
         raise psycopg.OperationalError("the server gave no result")
-    if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+    if result.status not in _FINE:
         raise error_from_result(result)
     return result
+
+
+async def _answers(pgconn: pq.abc.PGconn) -> list[pq.abc.PGresult]:
+    """Wait for the results of a pipeline up to its next sync, failed and skipped ones included."""
+    await _flush(pgconn)
+    results: list[pq.abc.PGresult] = []
+    while True:
+        found = await _next(pgconn)
+        if found is None:
+            # None also comes between two commands.
+            if pgconn.status != pq.ConnStatus.OK:
+                raise psycopg.OperationalError("the connection ended before the answer")
+            continue
+        if found.status == pq.ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(found)
+
+
+async def _next(pgconn: pq.abc.PGconn) -> pq.abc.PGresult | None:
+    loop = asyncio.get_running_loop()
+    while pgconn.is_busy():
+        await _until(loop.add_reader, loop.remove_reader, pgconn.socket)
+        pgconn.consume_input()
+    return pgconn.get_result()
+
+
+async def _flush(pgconn: pq.abc.PGconn) -> None:
+    loop = asyncio.get_running_loop()
+    while pgconn.flush():
+        await _until(loop.add_writer, loop.remove_writer, pgconn.socket)
 
 
 async def _until(add: Any, remove: Any, socket: int) -> None:

@@ -34,17 +34,24 @@ DAY_NS = 86_400_000_000_000
 
 def opportunity_json(intent: Intent) -> dict[str, Any]:
     return {
+        **admission_json(intent),
+        "mode": intent.mode,
+        "decided_ns": intent.decided_ns,
+        "intent": intent,
+    }
+
+
+def admission_json(intent: Intent) -> dict[str, Any]:
+    """What limits and the trade's row are told of a decision, without its inputs."""
+    return {
         "intent_key": str(intent.intent_key),
         "window_id": str(intent.window_id),
         "asset": intent.asset,
         "direction": intent.direction,
-        "mode": intent.mode,
         "size_base": str(size_base(intent)),
         "notional_usd": str(intent.notional_usd),
         "expected_pnl_usd": str(intent.pnl.expected),
         "config_version": intent.config_version,
-        "decided_ns": intent.decided_ns,
-        "intent": intent,
     }
 
 

@@ -1,8 +1,9 @@
 """The engine's door to PostgreSQL: every durable act of a trade, fenced by the lease epoch.
 
-Async psycopg, no ORM on this path. `record_intent` is the one write before an order: one
-SQL function (installed by a migration) checks lease, control, configuration and limits,
-reserves, and writes decision, trade and attempts in a single transaction. Everything later
+Async psycopg, no ORM on this path. `record_intent` is the one write before an order: SQL
+functions (installed by migrations) check lease, control, configuration and limits, reserve,
+and write decision, trade and attempts in a single transaction, which `begin_intent` may open
+while the legs are still planned. Everything later
 goes through `commit`: the whole change of one trade, its fills, its ledger entries and the
 outbox message in one transaction. Callers: executor, runner, recovery. Not here: reads for
 people (selectors), controls (risk.services).
@@ -27,14 +28,17 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from arbsite import events
 from arbsite.clock import Clock
 from arbsite.errors import Fenced, NotSent, OutcomeUnknown, ResidualMoved
+from arbsite.logs import event_logger
 from trading.effects import NoteWindow
 from trading.intent import AssetSettings, Intent, WindowRow
 from trading.needs import Need
 from trading.records import AttemptRecord, DayRelease, TradeRecord
 from trading.storage import rows
-from trading.storage.intent_line import IntentLine
+from trading.storage.intent_line import IntentLine, IntentText
+from trading.storage.intent_rehearsal import stand_in
 from trading.storage.store_reads import Connection, TradeReads
 
+log = event_logger(__name__)
 FENCED_SQLSTATE = "SPF01"
 RECORD_TRIES = 2
 CONNECTION_WAIT_S = 3.0
@@ -71,6 +75,32 @@ class TradeStore(TradeReads):
 
     # ---- decisions ------------------------------------------------------------------
 
+    async def rehearse_intent(self) -> None:
+        """Let the server run an intent that never was, once the epoch is ours; nothing is kept.
+
+        The first trade then meets a connection like the later ones do. A rehearsal that fails
+        costs only that, so it raises nothing.
+        """
+        text = msgspec.json.encode(stand_in(self._shard, self.epoch))
+        try:
+            await self._line.rehearse(text)
+        except psycopg.Error as error:
+            log.warning("intent.not_rehearsed", error=str(error)[:200])
+
+    def begin_intent(self, intent: Intent, window: NoteWindow | None = None) -> None:
+        """Let the server write a LIVE decision and its window while the legs are planned.
+
+        Nothing is durable yet, no lock that others wait for is held, and nothing is raised:
+        `record_intent` of the same intent completes it, or does all of it where this failed.
+        An intent that comes to neither must be given to `forget_intent`.
+        """
+        decision = msgspec.json.encode(self._decision(intent, window))
+        self._line.begin(intent.intent_key, decision)
+
+    async def forget_intent(self, intent: Intent) -> None:
+        """Undo what `begin_intent` began."""
+        await self._line.forget(intent.intent_key)
+
     async def record_intent(
         self,
         intent: Intent,
@@ -91,23 +121,24 @@ class TradeStore(TradeReads):
         `OutcomeUnknown` when it may be and the database does not tell (ask `has_trade`),
         `Fenced` when another engine owns the shard.
         """
-        payload = {
-            "shard": self._shard,
-            "epoch": self.epoch,
-            "opportunity": rows.opportunity_json(intent),
-            "trade": rows.trade_json(intent, trade_id) if trade_id else None,
-            "attempts": [rows.attempt_json(attempt) for attempt in attempts],
-            "caps": {
-                "notional": str(settings.daily_notional_cap_usd),
-                "loss": str(settings.daily_loss_cap_usd),
-                "trades": settings.daily_trades_cap,
+        # Straight from the structs, ids and decimals: the server stores what it reads.
+        text = IntentText(
+            key=intent.intent_key,
+            decision=lambda: self._decision(intent, window),
+            rest={
+                "shard": self._shard,
+                "epoch": self.epoch,
+                "opportunity": rows.admission_json(intent),
+                "trade": rows.trade_json(intent, trade_id) if trade_id else None,
+                "attempts": [rows.attempt_json(attempt) for attempt in attempts],
+                "caps": {
+                    "notional": str(settings.daily_notional_cap_usd),
+                    "loss": str(settings.daily_loss_cap_usd),
+                    "trades": settings.daily_trades_cap,
+                },
+                "needs": [rows.need_json(need) for need in needs],
             },
-            "window": rows.window_json(window) if window else None,
-            "outbox": rows.exec_try_json(intent),
-            "needs": [rows.need_json(need) for need in needs],
-        }
-        # Once, straight from the structs, ids and decimals: the server stores what it reads.
-        text = msgspec.json.encode(payload).decode()
+        )
         if trade_id is not None and needs:
             self._reserved.add(trade_id)
         may_stand = False
@@ -131,8 +162,17 @@ class TradeStore(TradeReads):
             raise OutcomeUnknown(f"the intent's commit has no answer: {failure}")
         raise NotSent(f"intent not durable: {failure}")
 
-    async def _call_record_intent(self, payload: str) -> str:
-        return await self._line.record(payload)
+    async def _call_record_intent(self, text: IntentText) -> str:
+        return await self._line.record(text)
+
+    def _decision(self, intent: Intent, window: NoteWindow | None) -> dict[str, Any]:
+        return {
+            "shard": self._shard,
+            "epoch": self.epoch,
+            "opportunity": rows.opportunity_json(intent),
+            "outbox": rows.exec_try_json(intent),
+            "window": rows.window_json(window) if window else None,
+        }
 
     async def has_trade(self, trade_id: UUID) -> bool:
         """Whether this very trade is on record; the intent's key alone may be another's."""

@@ -3,7 +3,8 @@
 A place is `what:detail`, reached inside the process itself, so that SIGKILL (or SIGSTOP)
 comes between two instructions and not some milliseconds later:
 
-    intent:before | intent:uncommitted | intent:after     the transaction of the intent
+    intent:begun | intent:before | intent:uncommitted | intent:after
+                                                          the transaction of the intent
     commit:WHAT:before | commit:WHAT:after                the first commit that brings WHAT
         (any, sending, fills, hedge, dead, closed)
     order:N:before | order:N:torn | order:N:after         the frame of the N-th order
@@ -22,8 +23,10 @@ from typing import Any
 from arbsite.clock import Clock
 from feeds.venues.sockets import SocketConnection, SocketTransport
 from feeds.venues.transport import HttpReply
+from trading.effects import NoteWindow
+from trading.intent import Intent
 from trading.records import DayRelease, TradeRecord
-from trading.storage.intent_line import RECORD_INTENT
+from trading.storage.intent_line import RECORD_INTENT, IntentText
 from trading.storage.store import TradeStore
 
 # A masked text frame of 256 bytes is announced; none of them follow.
@@ -51,13 +54,18 @@ class MortalStore(TradeStore):
         super().__init__(dsn, shard=shard, clock=clock)
         self._trigger = trigger
 
-    async def _call_record_intent(self, payload: str) -> str:
+    def begin_intent(self, intent: Intent, window: NoteWindow | None = None) -> None:
+        super().begin_intent(intent, window)
+        self._trigger.reach("intent:begun")
+
+    async def _call_record_intent(self, text: IntentText) -> str:
         self._trigger.reach("intent:before")
         if self._trigger.place == "intent:uncommitted":
+            await self._line.forget(text.key)
             async with self._pool.connection() as conn, conn.transaction():
-                await conn.execute(RECORD_INTENT, [payload])
+                await conn.execute(RECORD_INTENT, [text.whole()])
                 self._trigger.reach("intent:uncommitted")
-        verdict = await super()._call_record_intent(payload)
+        verdict = await super()._call_record_intent(text)
         self._trigger.reach("intent:after")
         return verdict
 

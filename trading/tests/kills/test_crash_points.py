@@ -43,6 +43,7 @@ UNSENT = {"cex#1": "dead", "dex#1": "done", "hedge#1": "done"}
 STALE = {"cex#1": "stale", "dex#1": "done", "hedge#1": "done"}
 CRASHES = [
     Crash("1 before the intent", ("intent:before",), {}, orders=0),
+    Crash("1 intent begun", ("intent:begun",), {}, orders=0),
     Crash("1 intent not committed", ("intent:uncommitted",), {}, orders=0),
     Crash("2 planned, not sending", ("commit:sending:before",), STALE, order="dex_first"),
     Crash("3 sending, nothing written", ("intent:after",), UNSENT),

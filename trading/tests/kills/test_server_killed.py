@@ -144,7 +144,7 @@ async def backend_at(conn: psycopg.AsyncConnection[object], wait_event: str) -> 
     while True:
         found = await conn.execute(
             "SELECT pid FROM pg_stat_activity WHERE wait_event = %s"
-            " AND query LIKE '%%trading_record_intent%%' AND pid <> pg_backend_pid()",
+            " AND (query LIKE '%%_intent(%%' OR query = 'COMMIT') AND pid <> pg_backend_pid()",
             [wait_event],
         )
         row = await found.fetchone()

@@ -131,6 +131,6 @@ async def _is_waiting(url: str) -> bool:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
         found = await other.execute(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND query LIKE '%%trading_record_intent%%'"
+            " AND query LIKE '%%_intent(%%'"
         )
         return await found.fetchone() is not None

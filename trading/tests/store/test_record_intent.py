@@ -17,6 +17,7 @@ from risk.models import Control, RiskDay
 from trading.effects import NoteWindow
 from trading.models import AssetConfig, Attempt, Opportunity, Outbox, Trade
 from trading.records import DayRelease, TradeRecord
+from trading.storage.intent_line import IntentText
 from trading.storage.rows import risk_day
 from trading.storage.store import TradeStore
 from trading.tests.intents import make_intent, make_settings, make_window, planned
@@ -24,7 +25,15 @@ from trading.tests.intents import make_intent, make_settings, make_window, plann
 LIVE = make_settings()
 
 
+@pytest.fixture(autouse=True, params=["at once", "in two steps"])
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every verdict is the same whether or not the decision was begun while legs were planned."""
+    if request.param == "at once":
+        monkeypatch.setattr(TradeStore, "begin_intent", lambda store, intent, window=None: None)
+
+
 async def record(store: TradeStore, intent, settings=LIVE, trade_id: UUID | None = None) -> str:
+    store.begin_intent(intent)
     return await store.record_intent(
         intent, settings, trade_id=trade_id or uuid4(), attempts=planned(intent)
     )
@@ -183,11 +192,11 @@ class Unanswered(TradeStore):
     def lose(self, *outcomes: str) -> None:
         self.outcomes = list(outcomes)
 
-    async def _call_record_intent(self, payload: str) -> str:
+    async def _call_record_intent(self, text: IntentText) -> str:
         outcome = self.outcomes.pop(0) if self.outcomes else "answered"
         if outcome == "not executed":
             raise psycopg.OperationalError("server closed the connection unexpectedly")
-        verdict = await super()._call_record_intent(payload)
+        verdict = await super()._call_record_intent(text)
         if outcome == "executed":
             raise psycopg.OperationalError("server closed the connection unexpectedly")
         return verdict

@@ -9,6 +9,7 @@ import psycopg
 
 from arbsite.errors import Fenced
 from trading.records import DayRelease, TradeRecord
+from trading.storage.intent_line import IntentText
 from trading.storage.store import TradeStore
 from trading.tests.stories.desk import Scene, story
 
@@ -30,10 +31,10 @@ class Outage(TradeStore):
             trade.version = before
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    async def _call_record_intent(self, payload: str) -> str:
+    async def _call_record_intent(self, text: IntentText) -> str:
         if self.is_down:
             raise psycopg.OperationalError("connection refused")
-        verdict = await super()._call_record_intent(payload)
+        verdict = await super()._call_record_intent(text)
         await asyncio.sleep(self.intent_delay_s)
         if self.loses_answers:
             self.loses_answers -= 1

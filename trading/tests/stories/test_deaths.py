@@ -14,6 +14,7 @@ from arbsite.clock import seeded_random
 from feeds.tests.conformance.venues import run_patient
 from trading.intent import LegOrder
 from trading.records import DayRelease, TradeRecord
+from trading.storage.intent_line import IntentText
 from trading.storage.store import TradeStore
 from trading.tests.stories.desk import Scene, story, tell
 
@@ -34,9 +35,9 @@ class Mortal(TradeStore):
         await super().commit(trade, release=release)
         await self._die_when_due(before=False)
 
-    async def _call_record_intent(self, payload: str) -> str:
+    async def _call_record_intent(self, text: IntentText) -> str:
         await self._die_when_due(before=True)
-        verdict = await super()._call_record_intent(payload)
+        verdict = await super()._call_record_intent(text)
         await self._die_when_due(before=False)
         return verdict
 
