@@ -1,7 +1,8 @@
 """The environments the benchmarks make for their peers, apart from the product's.
 
 Made below a folder of the caller's once, and used again while the pins stay the same. A
-peer that cannot be installed costs one line, not the run. Called by kraken_book.py.
+peer that cannot be installed costs one line, not the run. Called by kraken_book.py and
+pool_quotes.py.
 """
 
 from __future__ import annotations

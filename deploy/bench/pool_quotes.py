@@ -4,7 +4,7 @@ One Whirlpool of 52 initialised ticks (spacing 4, fee 400), orders that cross 0,
 them both ways, and a constant-product pool. Every contestant must give the same amounts
 before anything is timed. Prints tables in microseconds with ratios of the same run; the
 floor is the last step of a quote alone, worked out with the program's own formulas.
-Run from the repository's root:  python deploy/bench/pool_quotes.py [--peers FOLDER]
+Run from the repository's root:  python deploy/bench/pool_quotes.py [--rooms FOLDER]
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from deploy.bench.tables import microseconds, peer_python, print_table
+from deploy.bench.peer_rooms import HERE, PeerMissing, make_room
+from deploy.bench.tables import microseconds, print_table
 from feeds.market import clmm, cpmm
 from feeds.market.pools import Amounts, CpmmPool, Swap, Whirlpool
 from feeds.market.prefix import PrefixQuoter
@@ -32,7 +34,6 @@ from feeds.market.ticks import MAX_SQRT_PRICE, MIN_SQRT_PRICE
 CROSSINGS = (0, 3, 20)
 TICK = -19_002
 WAYS = [(a_to_b, exact_in) for a_to_b in (True, False) for exact_in in (True, False)]
-PEERS = Path(__file__).parent / "peers"
 
 
 def pool_of_52_ticks() -> tuple[Whirlpool, dict[int, int]]:
@@ -124,7 +125,7 @@ def essentials(
         ],
     }
     run = subprocess.run(
-        [str(python), str(PEERS / "essentials_quotes.py")],
+        [str(python), str(HERE / "essentials_quotes.py")],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
@@ -217,10 +218,22 @@ def cpmm_table() -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--peers", type=Path, help="keep the peer's venv below this folder")
+    parser.add_argument("--rooms", type=Path, help="where the peer's environment is kept")
     options = parser.parse_args()
-    whirlpool_table(peer_python(PEERS / "requirements-pools.txt", options.peers))
+    with tempfile.TemporaryDirectory(prefix="spreadline-bench-") as scratch:
+        rooms = options.rooms or Path(scratch)
+        rooms.mkdir(parents=True, exist_ok=True)
+        whirlpool_table(peer(rooms.resolve()))
     cpmm_table()
+
+
+def peer(rooms: Path) -> Path | None:
+    """The interpreter that has the peer; None, after a line that says so, where none can."""
+    try:
+        return make_room(rooms, sys.executable, "requirements-pools.txt")
+    except PeerMissing as missing:
+        print(f"whirlpool-essentials: {missing}; its rows are left out")
+        return None
 
 
 if __name__ == "__main__":

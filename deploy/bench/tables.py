@@ -1,4 +1,4 @@
-"""What the benchmarks here share: timing a call, printing a table, a peer's own venv.
+"""What the benchmarks here share: timing a call, printing a table.
 
 Imported by the benches; not a command.
 """
@@ -6,13 +6,9 @@ Imported by the benches; not a command.
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
-import tempfile
 import time
 import timeit
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 REPEATS = 9
 
@@ -46,25 +42,3 @@ def _text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.2f}" if cell < 100 else f"{cell:.0f}"
     return str(cell)
-
-
-def peer_python(requirements: Path, folder: Path | None) -> Path | None:
-    """The interpreter of a venv of the pinned peers, made below `folder` (else a temporary one).
-
-    None, after one line that says so, where they cannot be installed.
-    """
-    home = (folder or Path(tempfile.mkdtemp(prefix="spreadline-bench-"))) / requirements.stem
-    python = home / "bin" / "python"
-    if python.exists():
-        return python
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)],
-            check=True,
-            capture_output=True,
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"{requirements.name}: not installed ({error}); its rows are left out")
-        return None
-    return python

@@ -94,7 +94,7 @@ class EngineLife:
         self.store = policy.store_class("", shard="main", clock=clock)
         # The server is reached through the edge where the script breaks things.
         self.store._pool = self.pool  # type: ignore[assignment]
-        self.store._line = EngineLine(self.pool)  # type: ignore[assignment]
+        self.store._lines = EngineLine(self.pool)  # type: ignore[assignment]
         self._lease = SteppedLease(around.database, f"life {number}")
         self.state = DeskState(self.store, clock)
         self.engine = Engine({ASSET: spec})

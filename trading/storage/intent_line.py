@@ -1,4 +1,4 @@
-"""One connection kept at hand for the write that every order waits for.
+"""Connections kept at hand for the write that every order waits for.
 
 Saves what a pool does around a statement (checking out, resetting, giving back) and what a
 cursor does around a call: the statements are prepared by name when the connection is borrowed,
@@ -12,7 +12,8 @@ engine left standing. Knows nothing of what is recorded and never asks twice. Ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ RECORD_INTENT = "SELECT trading_record_intent(%s::jsonb)"
 REFUSED_SQLSTATE, DUPLICATE_SQLSTATE = b"SPB01", b"23505"
 # An unsettled trade of this direction, or these bytes are another trade's.
 BUSY_TABLES = (b"trading_trade", b"trading_attempt")
+INTENTS_AT_ONCE = 3
 # How long an engine that stands still may keep the key of a decision from its successor.
 ABANDONED_AFTER_MS = 1000
 _STATEMENTS = {
@@ -66,14 +68,75 @@ class IntentText(msgspec.Struct, frozen=True):
         return msgspec.json.encode({**self.rest, **self.decision()}).decode()
 
 
+class IntentLines:
+    """Calls the intent functions over a few lines; one tick may fire at several assets."""
+
+    def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
+        self._pool = pool
+        self._lines = [IntentLine(pool) for _ in range(INTENTS_AT_ONCE)]
+
+    async def open(self) -> None:
+        """Have the lines ready before the first intent needs one."""
+        for line in self._lines:
+            await line.open()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        for line in self._lines:
+            await line.close()
+
+    async def rehearse(self, stand_in: bytes) -> None:
+        """Let the server plan on each line what an intent runs. Raises psycopg errors."""
+        for line in self._lines:
+            if line.is_free:
+                await line.rehearse(stand_in)
+
+    def begin(self, key: UUID, decision: bytes) -> None:
+        """Let the server start on a decision; `record` or `forget` must follow.
+
+        Waits for nothing and raises nothing: where no line is free or it is broken nothing is
+        begun, and `record` then asks for the whole.
+        """
+        line = self._free()
+        if line is not None:
+            line.begin(key, decision)
+
+    async def forget(self, key: UUID) -> None:
+        """Undo what was begun of an intent that is not recorded; nothing where nothing was."""
+        line = self._of(key)
+        if line is not None:
+            await line.forget()
+
+    async def record(self, intent: IntentText) -> str:
+        """Return the server's verdict on one intent.
+
+        Raises psycopg errors; after one that broke a connection the next call borrows another.
+        """
+        line = self._of(intent.key)
+        if line is not None:
+            return await line.finish(intent.remainder())
+        line, payload = self._free(), intent.whole()
+        if line is not None:
+            return await line.record(payload)
+        async with self._pool.connection() as lent:
+            cursor = await lent.cursor(row_factory=scalar_row).execute(RECORD_INTENT, [payload])
+            return str(await cursor.fetchone())
+
+    def _of(self, key: UUID) -> IntentLine | None:
+        return next((line for line in self._lines if line.begun == key), None)
+
+    def _free(self) -> IntentLine | None:
+        return next((line for line in self._lines if line.is_free), None)
+
+
 class IntentLine:
-    """Calls the intent functions over a connection of its own, borrowed from the pool once."""
+    """One connection, borrowed from the pool once; one intent at a time."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool
         self._connection: Connection | None = None
-        self._is_busy = False
-        self._begun: UUID | None = None
+        self.is_free = True
+        self.begun: UUID | None = None
 
     async def open(self) -> None:
         """Borrow the connection and prepare the statements before the first intent needs them."""
@@ -96,12 +159,8 @@ class IntentLine:
             await self._give_back(self._connection)
 
     def begin(self, key: UUID, decision: bytes) -> None:
-        """Let the server start on a decision; `record` or `forget` must follow.
-
-        Waits for nothing and raises nothing: a line that is taken or broken begins nothing,
-        and `record` then asks for the whole.
-        """
-        if self._is_busy or self._connection is None:
+        """Open the transaction and let the server write the decision, if the line is up."""
+        if self._connection is None:
             return
         pgconn = self._connection.pgconn
         try:
@@ -114,24 +173,18 @@ class IntentLine:
         except psycopg.Error:
             pgconn.finish()  # half a pipeline: nothing else may be sent over it
             return
-        self._begun, self._is_busy = key, True
+        self.begun, self.is_free = key, False
 
-    async def forget(self, key: UUID) -> None:
-        """Undo what was begun of an intent that is not recorded; nothing where nothing was."""
-        if self._begun != key:
-            return
+    async def forget(self) -> None:
+        """Roll back what was begun."""
         try:
             await self._complete((b"rollback", []))
         except psycopg.Error:
             return  # undone by the server as well
 
     async def rehearse(self, stand_in: bytes) -> None:
-        """Let the server plan what an intent runs, and undo it. Raises psycopg errors."""
-        if self._is_busy or self._connection is None:
-            return
-        pgconn = self._connection.pgconn
-        self._is_busy = True
-        try:
+        """Run an intent's statements and undo them."""
+        async with self._taken() as pgconn:
             pgconn.send_query_prepared(b"begin", [])
             await _answer(pgconn)
             pgconn.send_query_prepared(b"rehearse_intent", [stand_in])
@@ -140,46 +193,20 @@ class IntentLine:
             finally:
                 pgconn.send_query_prepared(b"rollback", [])
                 await _answer(pgconn)
-        finally:
-            if pgconn.transaction_status != pq.TransactionStatus.IDLE:
-                await self._give_back(self._connection)
-            self._is_busy = False
 
-    async def record(self, intent: IntentText) -> str:
-        """Return the server's verdict on one intent.
+    async def record(self, payload: str) -> str:
+        """Both steps of an intent at once."""
+        async with self._taken() as pgconn:
+            pgconn.send_query_prepared(b"record_intent", [payload.encode()])
+            return _text(await _answer(pgconn))
 
-        Raises psycopg errors; after one that broke the connection the next call borrows
-        another.
-        """
-        if self._begun == intent.key:
-            return await self._finish(intent.remainder())
-        payload = intent.whole()
-        if self._is_busy:
-            async with self._pool.connection() as lent:
-                cursor = await lent.cursor(row_factory=scalar_row).execute(RECORD_INTENT, [payload])
-                return str(await cursor.fetchone())
-        self._is_busy = True
-        try:
-            if self._connection is None:
-                await self.open()
-            connection = self._connection
-            assert connection is not None
-            pgconn = connection.pgconn
-            try:
-                pgconn.send_query_prepared(b"record_intent", [payload.encode()])
-                return _text(await _answer(pgconn))
-            finally:
-                # Broken, or interrupted in the middle: the pool knows what to do with it.
-                if pgconn.transaction_status != pq.TransactionStatus.IDLE:
-                    await self._give_back(connection)
-        finally:
-            self._is_busy = False
-
-    async def _finish(self, rest: bytes) -> str:
+    async def finish(self, rest: bytes) -> str:
+        """The second step of the intent that was begun, and its commit."""
         results = await self._complete((b"finish_intent", [rest]), (b"commit", []))
         failed = next((each for each in results if each.status not in _FINE), None)
         if failed is None:
-            return _text(results[2])
+            _, _, verdict, _ = results
+            return _text(verdict)
         state = failed.error_field(pq.DiagnosticField.SQLSTATE)
         if state == REFUSED_SQLSTATE:
             return (failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
@@ -190,12 +217,9 @@ class IntentLine:
 
     async def _complete(self, *statements: tuple[bytes, list[bytes]]) -> list[pq.abc.PGresult]:
         """Send what ends the begun transaction; all its results, from BEGIN on, in order."""
-        connection = self._connection
-        assert connection is not None
-        pgconn = connection.pgconn
         # Taken: the same key asked for once more meanwhile is another transaction.
-        self._begun = None
-        try:
+        self.begun = None
+        async with self._taken() as pgconn:
             for name, parameters in statements:
                 pgconn.send_query_prepared(name, parameters)
             pgconn.pipeline_sync()
@@ -205,10 +229,24 @@ class IntentLine:
                 pgconn.send_query_prepared(b"rollback", [])
                 await _answer(pgconn)
             return results
+
+    @asynccontextmanager
+    async def _taken(self) -> AsyncIterator[pq.abc.PGconn]:
+        """The connection, for one caller; whatever is not idle afterwards is given back."""
+        self.is_free = False
+        try:
+            if self._connection is None:
+                await self.open()
+            connection = self._connection
+            assert connection is not None
+            try:
+                yield connection.pgconn
+            finally:
+                # Broken, or interrupted in the middle: the pool knows what to do with it.
+                if connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                    await self._give_back(connection)
         finally:
-            if pgconn.transaction_status != pq.TransactionStatus.IDLE:
-                await self._give_back(connection)
-            self._is_busy = False
+            self.is_free = True
 
     async def _give_back(self, connection: Connection) -> None:
         self._connection = None

@@ -34,7 +34,7 @@ from trading.intent import AssetSettings, Intent, WindowRow
 from trading.needs import Need
 from trading.records import AttemptRecord, DayRelease, TradeRecord
 from trading.storage import rows
-from trading.storage.intent_line import IntentLine, IntentText
+from trading.storage.intent_line import INTENTS_AT_ONCE, IntentLines, IntentText
 from trading.storage.intent_rehearsal import stand_in
 from trading.storage.store_reads import Connection, TradeReads
 
@@ -51,26 +51,26 @@ class TradeStore(TradeReads):
     def __init__(self, dsn: str, *, shard: str, clock: Clock) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
-            min_size=2,
-            max_size=6,
+            min_size=INTENTS_AT_ONCE + 1,
+            max_size=INTENTS_AT_ONCE + 5,
             open=False,
             timeout=CONNECTION_WAIT_S,
             # One round trip for the one statement of an intent; commits say `transaction`.
             kwargs={"row_factory": dict_row, "autocommit": True},
         )
         super().__init__(shard)
-        self._line = IntentLine(self._pool)
+        self._lines = IntentLines(self._pool)
         self._clock = clock
         self.epoch = 0
 
     async def open(self) -> None:
         """Open the pool; raises psycopg errors when the database is away."""
         await self._pool.open(wait=True, timeout=10)
-        await self._line.open()
+        await self._lines.open()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._line.close()
+        await self._lines.close()
         await self._pool.close()
 
     # ---- decisions ------------------------------------------------------------------
@@ -83,7 +83,7 @@ class TradeStore(TradeReads):
         """
         text = msgspec.json.encode(stand_in(self._shard, self.epoch))
         try:
-            await self._line.rehearse(text)
+            await self._lines.rehearse(text)
         except psycopg.Error as error:
             log.warning("intent.not_rehearsed", error=str(error)[:200])
 
@@ -95,11 +95,11 @@ class TradeStore(TradeReads):
         An intent that comes to neither must be given to `forget_intent`.
         """
         decision = msgspec.json.encode(self._decision(intent, window))
-        self._line.begin(intent.intent_key, decision)
+        self._lines.begin(intent.intent_key, decision)
 
     async def forget_intent(self, intent: Intent) -> None:
         """Undo what `begin_intent` began."""
-        await self._line.forget(intent.intent_key)
+        await self._lines.forget(intent.intent_key)
 
     async def record_intent(
         self,
@@ -163,7 +163,7 @@ class TradeStore(TradeReads):
         raise NotSent(f"intent not durable: {failure}")
 
     async def _call_record_intent(self, text: IntentText) -> str:
-        return await self._line.record(text)
+        return await self._lines.record(text)
 
     def _decision(self, intent: Intent, window: NoteWindow | None) -> dict[str, Any]:
         return {

@@ -61,7 +61,7 @@ class MortalStore(TradeStore):
     async def _call_record_intent(self, text: IntentText) -> str:
         self._trigger.reach("intent:before")
         if self._trigger.place == "intent:uncommitted":
-            await self._line.forget(text.key)
+            await self._lines.forget(text.key)
             async with self._pool.connection() as conn, conn.transaction():
                 await conn.execute(RECORD_INTENT, [text.whole()])
                 self._trigger.reach("intent:uncommitted")

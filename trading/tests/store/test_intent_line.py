@@ -15,7 +15,7 @@ from arbsite.errors import Fenced
 from trading.effects import NoteWindow
 from trading.intent import Intent
 from trading.models import Opportunity, Outbox, Trade, Window
-from trading.storage.intent_line import ABANDONED_AFTER_MS, IntentText
+from trading.storage.intent_line import ABANDONED_AFTER_MS, INTENTS_AT_ONCE, IntentLine, IntentText
 from trading.storage.intent_rehearsal import stand_in
 from trading.storage.store import TradeStore
 from trading.tests.intents import make_intent, make_settings, make_window, planned
@@ -28,8 +28,12 @@ async def record(store: TradeStore, number: int = 0) -> str:
     )
 
 
+def first_line(store: TradeStore) -> IntentLine:
+    return store._lines._lines[0]
+
+
 def backend_of(store: TradeStore) -> int:
-    connection = store._line._connection
+    connection = first_line(store)._connection
     assert connection is not None
     return connection.info.backend_pid
 
@@ -92,8 +96,8 @@ async def test_a_cut_connection_is_told_and_never_asked_twice_by_the_line(
     async with store.connection() as conn:
         await conn.execute("SELECT pg_terminate_backend(%s, 2000)", [backend_of(store)])
     with pytest.raises(psycopg.OperationalError):
-        await store._line.record(IntentText(key=uuid4(), rest={}, decision=dict))
-    assert store._line._connection is None
+        await store._lines.record(IntentText(key=uuid4(), rest={}, decision=dict))
+    assert first_line(store)._connection is None
 
 
 async def test_a_begun_intent_is_completed_where_it_was_begun(store: TradeStore) -> None:
@@ -139,6 +143,20 @@ async def test_a_forgotten_intent_leaves_nothing_and_the_line_free(store: TradeS
     assert await sync_to_async(Opportunity.objects.count)() == 0
     assert await record(store) == "recorded"
     assert backend_of(store) == before
+
+
+async def test_as_many_intents_are_begun_as_there_are_lines_and_more_are_recorded(
+    store: TradeStore,
+) -> None:
+    """One tick may fire at several assets."""
+    numbers = range(INTENTS_AT_ONCE + 2)
+    for number in numbers:
+        store.begin_intent(make_intent(number, direction=f"direction {number}"))
+    assert not any(line.is_free for line in store._lines._lines)
+    assert await asyncio.gather(*(record(store, number) for number in numbers)) == [
+        "recorded" for _ in numbers
+    ]
+    assert all(line.is_free for line in store._lines._lines)
 
 
 async def test_another_intent_does_not_complete_what_was_begun(store: TradeStore) -> None:

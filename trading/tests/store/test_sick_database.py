@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from arbsite.clock import ManualClock
 from arbsite.errors import NotSent, OutcomeUnknown
 from trading.models import Trade
+from trading.storage.intent_line import INTENTS_AT_ONCE
 from trading.storage.store import TradeStore
 from trading.tests.intents import NOW_NS, make_intent, make_settings, planned
 
@@ -83,9 +84,9 @@ async def test_a_read_only_server_gets_no_trade(desk_url: str, store: TradeStore
 
 
 async def test_a_used_up_pool_does_not_hold_an_intent_up(store: TradeStore) -> None:
-    """Fault 48: the engine's pool is its own, and the intent's connection is its own too."""
+    """Fault 48: the engine's pool is its own, and the intents' connections are their own too."""
     async with AsyncExitStack() as stack:
-        for _ in range(store._pool.max_size - 1):
+        for _ in range(store._pool.max_size - INTENTS_AT_ONCE):
             await stack.enter_async_context(store.connection())
         assert await record(store) == "recorded"
     assert await sync_to_async(Trade.objects.count)() == 1
